@@ -1,0 +1,1 @@
+"""The vocabulary: values, money, time, ids, events, errors, states, ports. Plain Python."""

@@ -1,0 +1,1 @@
+"""Runs one session: pipeline, order machine, portfolio, recovery, closing."""

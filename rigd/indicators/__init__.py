@@ -1,0 +1,1 @@
+"""Compute causal indicators from arrays of bars; no bar sees a later one."""
