@@ -1,0 +1,1 @@
+"""Tests mirror `rigd/`, one file per module."""

@@ -236,3 +236,5 @@ class Capabilities:
     cl_ord_id_max: int
     ord_types: frozenset[OrdType]
     paper: bool
+    authoritative_lookup: bool = False
+    """Whether an order that a lookup does not find never arrived, for certain."""

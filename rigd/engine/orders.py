@@ -184,9 +184,21 @@ class OrderBook:
         )
 
     def fill_for(self, fill: Fill, broker: str, commission: Decimal) -> FillRecorded | None:
-        """Return the record of an execution; None when it is on record or not of our orders.
+        """Return the record of an execution; late fills and overfills are facts too, and marked.
 
-        Late fills and overfills are facts too: they are booked and marked.
+        Parameters
+        ----------
+        fill
+            What the broker reports.
+        broker
+            The broker's code.
+        commission
+            [currency].
+
+        Returns
+        -------
+        FillRecorded or None
+            None when it is on record already or not of our orders.
         """
         order = self._orders.get(fill.cl_ord_id)
         if order is None or fill.exec_key in self._exec_keys:
@@ -217,7 +229,7 @@ class OrderBook:
 
     @staticmethod
     def _admissible(order: Order, snapshot: OrderSnapshot) -> OrdStatus:
-        """A status never completes an order: only executions do."""
+        """Return the status to record: only executions complete an order."""
         if snapshot.ord_status in {OrdStatus.FILLED, OrdStatus.PARTIALLY_FILLED}:
             if order.cum_qty > 0:
                 return OrdStatus.PARTIALLY_FILLED

@@ -8,18 +8,18 @@ a trade's PnL equals the ledger's to the last digit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
-from rigd.core.events import FillRecorded, OrderIntent, TradeClosed
+from rigd.core.events import FillRecorded, NoteMade, OrderIntent, TradeClosed
 from rigd.core.money import PRICE_STEP, ZERO, notional
 from rigd.core.orders import ExecType, Purpose
 from rigd.core.values import Direction, ExitReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from rigd.core.events import Record
 
@@ -134,6 +134,8 @@ class Portfolio:
             self.trades.append(record)
             if record in self._unrecorded:
                 self._unrecorded.remove(record)
+        elif isinstance(record, NoteMade) and record.topic == STALE_EXIT:
+            self._mark_stale(record.text)
 
     def take_closed(self) -> list[TradeClosed]:
         """Return the closed trades that the journal does not have yet."""
@@ -149,6 +151,11 @@ class Portfolio:
             ),
             ZERO,
         )
+
+    def _mark_stale(self, symbol: str) -> None:
+        position = self.positions.get(symbol)
+        if position is not None:
+            position.flag = STALE_EXIT
 
     def _fold_fill(self, fill: FillRecorded) -> None:
         intent = self._intents[fill.cl_ord_id]
@@ -216,8 +223,6 @@ class Portfolio:
 
 def minute_start(session_open: datetime, minute: int) -> datetime:
     """Return the instant at which a minute of the session starts, UTC."""
-    from datetime import timedelta  # noqa: PLC0415 - kept beside its one use
-
     return session_open + timedelta(minutes=minute)
 
 

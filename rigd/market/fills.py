@@ -1,8 +1,7 @@
 """Fill against one bar: the arithmetic shared by the simulated exchange and every stepper.
 
 Plain numbers only and no call from one to another, so that the same functions run interpreted
-and compiled. A level that is NaN
-or infinite is off. Source: SPEC §3a.4 to 3a.6.
+and compiled. A level that is NaN or infinite is off. Source: SPEC §3a.4 to 3a.6.
 """
 
 from __future__ import annotations

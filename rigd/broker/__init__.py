@@ -1,0 +1,1 @@
+"""The broker: the one assigned account, its adapters, and the simulated exchange."""

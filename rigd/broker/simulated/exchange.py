@@ -1,0 +1,789 @@
+"""The simulated exchange: one account, minute bars in, orders and fills out (SPEC §3a.3-8).
+
+Its truth is its own log, which no other part of rigd reads. Every change is durable there before
+the caller hears of it, and a minute's phase is one entry: killed at any instant and opened again,
+the exchange is as it was before the call or after it, never in between.
+
+A minute has two phases. `open_bar` fills market orders at the bar's open and resident orders that
+the open has gapped through; `trade_through` fills resident orders that the bar's range reaches. An
+order acts from the phase after the one that it came in: one placed after `open_bar` is therefore
+tested without the open in its first bar, and with it in every later one. Phases that change nothing
+write nothing; repeated after a restart they change nothing again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rigd.broker.simulated.book import (
+    Book,
+    CancelRefused,
+    Change,
+    Executed,
+    Order,
+    OrderTaken,
+    StatusChanged,
+    pack_change,
+    unpack_change,
+)
+from rigd.core.clock import from_iso, iso, require_utc
+from rigd.core.errors import ConfigError, LogicError, OrderRejected, OutcomeUnknown, Unavailable
+from rigd.core.money import (
+    ORDER_QUANTITY_DECIMALS,
+    ZERO,
+    money,
+    notional,
+    price_from_float,
+    round_down,
+)
+from rigd.core.orders import (
+    TERMINAL,
+    Account,
+    BrokerClock,
+    CancelAck,
+    OrderRequest,
+    OrderSnapshot,
+    OrdStatus,
+    OrdType,
+)
+from rigd.market.fills import (
+    NO_TOUCH,
+    STOP_GAPPED,
+    STOP_HIT,
+    exit_fill,
+    market_fill,
+    touch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    from rigd.broker.simulated.model import SimModel
+    from rigd.core.draws import Draws
+    from rigd.core.orders import BrokerEvent, BrokerPosition, Fill
+    from rigd.core.values import Bar, MarketSlice
+
+MIN_NOTIONAL = Decimal(1)
+"""The smallest order that opens a position [currency] (SPEC §3a.11)."""
+
+MAX_QUANTITY = Decimal(10) ** 9
+"""The largest order [shares]."""
+
+MAX_PRICE = Decimal(10) ** 9
+"""The highest level of an order [currency/share]."""
+
+CL_ORD_ID_MAX = 32
+"""The longest client order id [characters]."""
+
+ORD_TYPES = frozenset({OrdType.MARKET, OrdType.LIMIT, OrdType.STOP})
+"""What the exchange can do."""
+
+STALE_EXIT = "stale_exit"
+"""The reason on an exit that filled at the last mark because the session ended (SPEC §3a.8)."""
+
+_CL_ORD_ID = re.compile(rf"[A-Za-z0-9-]{{1,{CL_ORD_ID_MAX}}}\Z")
+_BAR = timedelta(minutes=1)
+
+_OPEN, _THROUGH = 0, 1
+_BEFORE = (-1, _THROUGH)
+_ENDED = (1 << 30, _THROUGH)
+
+
+class TruthLog(Protocol):
+    """The part of `store.chainlog.ChainLog` that the exchange needs."""
+
+    def append(
+        self, at: datetime, kind: str, data: dict[str, Any], *, durable: bool = False
+    ) -> tuple[int, str]:
+        """Write one entry; with `durable` it survives a power loss."""
+        ...
+
+    def entries(self) -> Sequence[tuple[int, datetime, str, dict[str, Any], str]]:
+        """Return number, time, kind, data and hash of every entry, oldest first."""
+        ...
+
+
+@dataclass(slots=True)
+class _Session:
+    """The session that the exchange is in; `moment` is the last phase that it has seen."""
+
+    key: str
+    stem: str
+    moment: tuple[int, int]
+    now: datetime
+
+    @property
+    def is_open(self) -> bool:
+        return self.moment < _ENDED
+
+
+class SimExchange:
+    """One account at a simulated exchange.
+
+    Parameters
+    ----------
+    log
+        The account's own durable log; what it holds is taken in at once.
+    model
+        Latency, slippage, commission and faults.
+    draws
+        Keyed random numbers, so that a restart draws the same.
+    account_id, currency
+        The account; a log of another account is refused.
+
+    Raises
+    ------
+    ConfigError
+        If the log belongs to another account or currency.
+    """
+
+    def __init__(
+        self, log: TruthLog, model: SimModel, draws: Draws, account_id: str, currency: str
+    ) -> None:
+        self._log = log
+        self._model = model
+        self._draws = draws
+        self._account_id = account_id
+        self._currency = currency
+        self._book = Book(model.starting_cash)
+        self._session: _Session | None = None
+        self._ended: set[str] = set()
+        self._marks: dict[str, float] = {}
+        self._pending: list[Change] = []
+        self._usable = True
+        for _, at, kind, data, _ in log.entries():
+            self._replay(at, kind, data)
+
+    @property
+    def account_id(self) -> str:
+        """The account's id."""
+        return self._account_id
+
+    # Sessions and phases: called by whoever plays the market.
+
+    def begin_session(self, day: date, number: int, opens: datetime) -> None:
+        """Begin a session, or go on with it when it is the present one.
+
+        Orders that an earlier session left open expire.
+
+        Parameters
+        ----------
+        day, number
+            The session's exchange day and its number on that day.
+        opens
+            The first instant of regular trading, UTC.
+
+        Raises
+        ------
+        LogicError
+            If the session ended before the present one.
+        """
+        self._require_usable()
+        key = f"{day.isoformat()}_{number}"
+        if self._session is not None and self._session.key == key:
+            return
+        if key in self._ended:
+            msg = f"a session that ended must not begin again, was {key}"
+            raise LogicError(msg)
+        data: dict[str, Any] = {"opens": iso(require_utc(opens))}
+        if self._session is None:
+            data |= {
+                "account": self._account_id,
+                "currency": self._currency,
+                "cash": str(self._book.cash),
+            }
+        else:
+            self._expire_all("session_over")
+        self._enter(key, opens)
+        self._commit("begin", data)
+
+    def open_bar(self, slice_: MarketSlice) -> None:
+        """Open a minute: market orders fill, and resident orders that the open gapped through.
+
+        Parameters
+        ----------
+        slice_
+            The minute's bars; a symbol without one keeps its orders waiting. A minute that was
+            opened before is left alone.
+        """
+        session = self._present()
+        session.now = max(session.now, slice_.start)
+        if not self._reach(session, slice_.minute, _OPEN):
+            return
+        if self._book.working:
+            self._each_order(slice_, self._at_open)
+            self._commit("open", {})
+
+    def trade_through(self, slice_: MarketSlice) -> None:
+        """Trade a minute from its open to its close: resident orders fill where it reaches them.
+
+        Parameters
+        ----------
+        slice_
+            The minute's bars, the same that `open_bar` had. A minute that was traded before only
+            renews the marks.
+
+        Raises
+        ------
+        LogicError
+            If the minute was not opened.
+        """
+        session = self._present()
+        for symbol, bar in slice_.bars.items():
+            self._marks[symbol] = bar.close
+        session.now = max(session.now, slice_.start + _BAR)
+        if session.moment < (slice_.minute, _OPEN):
+            msg = f"minute {slice_.minute} must be opened before it is traded through"
+            raise LogicError(msg)
+        if not self._reach(session, slice_.minute, _THROUGH):
+            return
+        if self._book.working:
+            self._each_order(slice_, self._inside_bar)
+            self._commit("through", {})
+
+    def end_session(self, marks: Mapping[str, float] | None = None) -> None:
+        """End the session: exits that still wait fill at the last mark, everything else expires.
+
+        Parameters
+        ----------
+        marks
+            Last price per symbol [currency/share]; the exchange's own last closes by default.
+            These fills have no slippage, are marked synthetic, and their order carries the reason
+            ``stale_exit``. Entries never fill here.
+        """
+        session = self._present()
+        if not session.is_open:
+            return
+        self._marks.update(marks or {})
+        for order in list(self._book.working.values()):
+            mark = self._marks.get(order.request.symbol)
+            waits = order.request.ord_type is OrdType.MARKET and not order.request.side.opens
+            if waits and mark is not None and order.status not in TERMINAL:
+                self._fill(order, price_from_float(mark), session.now, synthetic=True)
+        self._expire_all("session_over")
+        session.moment = _ENDED
+        self._ended.add(session.key)
+        self._commit("end", {})
+
+    # Orders: what a broker's client asks.
+
+    def submit(self, request: OrderRequest) -> OrderSnapshot:
+        """Take an order in.
+
+        Parameters
+        ----------
+        request
+            The order. An id that is known already changes nothing.
+
+        Returns
+        -------
+        OrderSnapshot
+            The new order, status NEW; or the order that has this id, in its present state.
+
+        Raises
+        ------
+        OrderRejected
+            If the order is refused; `find` then tells it as REJECTED.
+        OutcomeUnknown
+            If the answer is lost, whatever it was.
+        """
+        self._require_usable()
+        known = self._book.orders.get(request.cl_ord_id)
+        if known is not None:
+            return known.snapshot()
+        self._require_session(request)
+        refusal = self._refusal(request)
+        self._take(request, refusal)
+        self._commit("submit", {})
+        return self._answer(request, refusal)
+
+    def replace(self, cl_ord_id: str, new: OrderRequest) -> OrderSnapshot:
+        """Replace a working order by a new one, in one step.
+
+        Parameters
+        ----------
+        cl_ord_id
+            The working order.
+        new
+            What takes its place, with an id of its own; same symbol and side.
+
+        Returns
+        -------
+        OrderSnapshot
+            The new order, status NEW; or the order that has its id already.
+
+        Raises
+        ------
+        OrderRejected
+            If the order is not working or the new one is refused; the old one is left as it is.
+        OutcomeUnknown
+            If the answer is lost, whatever it was.
+        """
+        self._require_usable()
+        known = self._book.orders.get(new.cl_ord_id)
+        if known is not None:
+            return known.snapshot()
+        self._require_session(new)
+        old = self._book.working.get(cl_ord_id)
+        if old is None:
+            refusal: tuple[str, str] | None = ("not_working", f"no working order {cl_ord_id}")
+        elif (old.request.symbol, old.request.side) != (new.symbol, new.side):
+            refusal = ("other_order", "a replacement must keep symbol and side")
+        else:
+            refusal = self._refusal(new, instead_of=old)
+        if refusal is None:
+            self._do(
+                StatusChanged(
+                    cl_ord_id=cl_ord_id, status=OrdStatus.REPLACED, reason=f"by {new.cl_ord_id}"
+                )
+            )
+        self._take(new, refusal)
+        self._commit("replace", {})
+        return self._answer(new, refusal)
+
+    def cancel(self, cl_ord_id: str) -> CancelAck:
+        """Cancel a working order.
+
+        Parameters
+        ----------
+        cl_ord_id
+            The order.
+
+        Returns
+        -------
+        CancelAck
+            REQUESTED when it is cancelled, TOO_LATE when it is terminal or the cancel is refused,
+            NOT_FOUND when no order has the id.
+        """
+        self._require_usable()
+        order = self._book.orders.get(cl_ord_id)
+        if order is None:
+            return CancelAck.NOT_FOUND
+        if order.status in TERMINAL:
+            return CancelAck.TOO_LATE
+        rate = self._model.refused_cancel_rate
+        if self._draws.uniform("cancel", cl_ord_id, order.refused_cancels) < rate:
+            self._do(CancelRefused(cl_ord_id=cl_ord_id))
+            self._commit("cancel", {})
+            return CancelAck.TOO_LATE
+        self._drop(order, OrdStatus.CANCELED, "requested")
+        self._commit("cancel", {})
+        return CancelAck.REQUESTED
+
+    def find(self, cl_ord_id: str) -> OrderSnapshot | None:
+        """Return the order of an id, refused ones too; None when there is none."""
+        self._require_usable()
+        order = self._book.orders.get(cl_ord_id)
+        return order.snapshot() if order else None
+
+    def open_orders(self) -> list[OrderSnapshot]:
+        """Return the working orders in order of acceptance."""
+        self._require_usable()
+        return [order.snapshot() for order in self._book.working.values()]
+
+    def fills(self, since: datetime) -> list[Fill]:
+        """Return the fills at or after an instant, in the order in which they happened."""
+        self._require_usable()
+        return [fill for fill in self._book.fills if fill.ts >= since]
+
+    def positions(self) -> list[BrokerPosition]:
+        """Return the open positions by symbol."""
+        self._require_usable()
+        return self._book.positions()
+
+    def account(self) -> Account:
+        """Return the money: cash, equity at the last marks, and what new positions may use."""
+        self._require_usable()
+        held = self._book.holdings.items()
+        value = sum((h.qty * self._mark_of(s, h.avg_px) for s, h in held), ZERO)
+        return Account(
+            account_id=self._account_id,
+            currency=self._currency,
+            cash=self._book.cash,
+            equity=money(self._book.cash + value),
+            buying_power=self._buying_power(),
+        )
+
+    def clock(self) -> BrokerClock:
+        """Return the exchange's time, or raise Unavailable before its first session."""
+        self._require_usable()
+        if self._session is None:
+            msg = "the simulated exchange must begin a session before it has a time"
+            raise Unavailable(msg)
+        return BrokerClock(now=self._session.now, is_open=self._session.is_open)
+
+    def events(self, cursor: int) -> tuple[list[BrokerEvent], int]:
+        """Return what happened after the first `cursor` events, and the new cursor.
+
+        Parameters
+        ----------
+        cursor
+            How many events the caller has; -1 for all there are, without telling them.
+
+        Returns
+        -------
+        tuple of list and int
+            The events in their order, and their count since the account began.
+        """
+        self._require_usable()
+        events = self._book.events
+        return ([] if cursor < 0 else events[cursor:]), len(events)
+
+    # Deciding.
+
+    def _refusal(
+        self, request: OrderRequest, instead_of: Order | None = None
+    ) -> tuple[str, str] | None:
+        """Return code and text of why an order is refused, None when it is accepted."""
+        session = self._session
+        if session is None or not session.is_open:
+            return "market_closed", "the session is over"
+        rules = self._odd_form, self._odd_group, self._odd_position, self._no_funds
+        for rule in rules:
+            refusal = rule(request, instead_of)
+            if refusal is not None:
+                return refusal
+        if self._draws.uniform("reject", request.cl_ord_id) < self._model.reject_rate:
+            return "simulated", "refused at random"
+        return None
+
+    @staticmethod
+    def _odd_form(request: OrderRequest, _: Order | None) -> tuple[str, str] | None:
+        if request.ord_type not in ORD_TYPES:
+            return "bad_type", f"a {request.ord_type} order is not known here"
+        if request.qty > MAX_QUANTITY or request.qty != round_down(
+            request.qty, ORDER_QUANTITY_DECIMALS
+        ):
+            return "bad_quantity", f"at most {ORDER_QUANTITY_DECIMALS} decimals, was {request.qty}"
+        level = _level(request)
+        if level is not None and not (level.is_finite() and 0 < level < MAX_PRICE):
+            return "bad_price", f"a level must be positive and finite, was {level}"
+        return None
+
+    def _odd_group(self, request: OrderRequest, _: Order | None) -> tuple[str, str] | None:
+        if not request.oco_group:
+            return None
+        if request.side.opens or request.ord_type is OrdType.MARKET:
+            return "bad_group", "a group holds stops and limits that reduce a position"
+        for other in self._group(request.oco_group):
+            if (other.request.symbol, other.request.side) != (request.symbol, request.side):
+                return "bad_group", "a group holds orders of one symbol and side"
+        return None
+
+    def _odd_position(
+        self, request: OrderRequest, instead_of: Order | None
+    ) -> tuple[str, str] | None:
+        towards = request.side.sign * self._book.held(request.symbol)
+        if request.side.opens:
+            if towards < 0:
+                return "opposite_position", f"close the position in {request.symbol} first"
+            if any(
+                order.request.side.opens and order.request.side is not request.side
+                for order in self._working_in(request.symbol)
+            ):
+                return "opposite_order", f"an entry the other way works in {request.symbol}"
+            return None
+        if towards >= 0:
+            return "no_position", f"nothing to {request.side} in {request.symbol}"
+        if request.oco_group:
+            return None
+        spoken_for = sum(
+            order.leaves_qty
+            for order in self._working_in(request.symbol)
+            if not (order.request.side.opens or order.request.oco_group or order is instead_of)
+        )
+        if request.qty > -towards - spoken_for:
+            return (
+                "oversell",
+                f"{-towards - spoken_for} {request.symbol} are free to {request.side}",
+            )
+        return None
+
+    def _no_funds(self, request: OrderRequest, instead_of: Order | None) -> tuple[str, str] | None:
+        price = _level(request) or self._mark(request.symbol)
+        if not request.side.opens or price is None:
+            return None
+        needed = notional(price, request.qty)
+        if needed < MIN_NOTIONAL:
+            return "below_minimum", f"an order must be worth {MIN_NOTIONAL}, was {needed}"
+        needed += money(needed * self._model.commission_fraction)
+        free = self._buying_power(instead_of)
+        if needed > free:
+            return "insufficient_funds", f"{needed} needed, {free} free"
+        return None
+
+    def _buying_power(self, without: Order | None = None) -> Decimal:
+        """Cash, less what shorts brought in and would cost, less what working entries may take.
+
+        Without shorts and working entries that is the cash. The account has no leverage: when an
+        entry is taken, the gross exposure stays within the equity.
+
+        Returns
+        -------
+        Decimal
+            [currency]; `without` leaves one working order out.
+        """
+        free = self._book.cash
+        for symbol, holding in self._book.holdings.items():
+            if holding.qty < 0:
+                free += 2 * holding.qty * self._mark_of(symbol, holding.avg_px)
+        for order in self._book.working.values():
+            if order.request.side.opens and order is not without:
+                price = _level(order.request) or self._mark(order.request.symbol)
+                if price is not None:
+                    needed = order.leaves_qty * price
+                    free -= needed * (1 + self._model.commission_fraction)
+        return money(free)
+
+    # Filling.
+
+    def _each_order(self, slice_: MarketSlice, act: Callable[[Order, Bar, datetime], None]) -> None:
+        """Show the bars to every working order, in order of acceptance."""
+        for order in list(self._book.working.values()):
+            bar = slice_.bars.get(order.request.symbol)
+            if bar is not None and order.status not in TERMINAL:
+                act(order, bar, slice_.start)
+
+    def _at_open(self, order: Order, bar: Bar, start: datetime) -> None:
+        if order.request.ord_type is OrdType.MARKET:
+            self._fill_market(order, bar, start)
+        else:
+            at_open = bar._replace(high=bar.open, low=bar.open)
+            self._fill_resident(order, at_open, start, test_open=True)
+
+    def _inside_bar(self, order: Order, bar: Bar, start: datetime) -> None:
+        if order.request.ord_type is not OrdType.MARKET:
+            self._fill_resident(order, bar, start, test_open=False)
+
+    def _fill_market(self, order: Order, bar: Bar, start: datetime) -> None:
+        request = order.request
+        price = market_fill(
+            bar.open,
+            bar.close,
+            self._model.latency_fraction,
+            self._model.slippage_of(self._draws, request.cl_ord_id, order.parts),
+            request.side.sign,
+        )
+        self._fill(order, price_from_float(price), start, part=self._first_part(order))
+
+    def _first_part(self, order: Order) -> Decimal | None:
+        """Return what a market entry gets at its first open when it is drawn to fill in two."""
+        request = order.request
+        if order.parts or not request.side.opens:
+            return None
+        if self._draws.uniform("partial", request.cl_ord_id) >= self._model.partial_fill_rate:
+            return None
+        whole = request.qty == request.qty.to_integral_value()
+        share = Decimal(repr(self._draws.uniform("part", request.cl_ord_id)))
+        return round_down(request.qty * share, 0 if whole else ORDER_QUANTITY_DECIMALS) or None
+
+    def _fill_resident(self, order: Order, bar: Bar, start: datetime, *, test_open: bool) -> None:
+        """Fill the member of an order's group that the bar reaches first, the stop before all."""
+        sells = order.request.side.sign < 0
+        group = self._group(order.request.oco_group) or [order]
+        stop = _nearest(group, OrdType.STOP, highest=sells)
+        target = _nearest(group, OrdType.LIMIT, highest=not sells)
+        direction = 1.0 if sells else -1.0
+        code, price = touch(
+            direction,
+            bar.open,
+            bar.high,
+            bar.low,
+            _float_level(stop),
+            _float_level(target),
+            test_open,
+        )
+        filled = stop if code in {STOP_HIT, STOP_GAPPED} else target
+        if code == NO_TOUCH or filled is None:
+            return
+        slippage = 0.0
+        if filled is stop:
+            request = filled.request
+            slippage = self._model.slippage_of(self._draws, request.cl_ord_id, filled.parts)
+        at_price = price_from_float(exit_fill(code, price, slippage, direction))
+        self._fill(filled, at_price, start)
+
+    def _fill(
+        self,
+        order: Order,
+        price: Decimal,
+        at: datetime,
+        *,
+        part: Decimal | None = None,
+        synthetic: bool = False,
+    ) -> None:
+        """Fill an order, one that reduces a position never beyond it; then settle its siblings."""
+        request = order.request
+        qty = min(order.leaves_qty, part) if part is not None else order.leaves_qty
+        if not request.side.opens:
+            qty = min(qty, abs(self._book.held(request.symbol)))
+        self._do(
+            Executed(
+                exec_key=f"{self._started().stem}-{len(self._book.fills) + 1}",
+                cl_ord_id=request.cl_ord_id,
+                qty=qty,
+                price=price,
+                commission=money(notional(price, qty) * self._model.commission_fraction),
+                ts=at,
+                synthetic=synthetic,
+                reason=STALE_EXIT if synthetic else "",
+            )
+        )
+        if request.oco_group:
+            for sibling in self._group(request.oco_group):
+                reason = "position_gone" if sibling is order else "oco"
+                self._drop(sibling, OrdStatus.CANCELED, reason)
+        if not request.side.opens and not self._book.held(request.symbol):
+            for other in self._working_in(request.symbol):
+                if not other.request.side.opens:
+                    self._drop(other, OrdStatus.CANCELED, "position_gone")
+
+    # Keeping.
+
+    def _take(self, request: OrderRequest, refusal: tuple[str, str] | None) -> None:
+        self._do(
+            OrderTaken(
+                request=request,
+                broker_order_id=f"S{self._book.taken + 1:06d}",
+                status=OrdStatus.REJECTED if refusal else OrdStatus.NEW,
+                reason=": ".join(refusal) if refusal else "",
+            )
+        )
+
+    def _answer(self, request: OrderRequest, refusal: tuple[str, str] | None) -> OrderSnapshot:
+        if self._draws.uniform("lost_reply", request.cl_ord_id) < self._model.lost_reply_rate:
+            msg = f"no answer to order {request.cl_ord_id}"
+            raise OutcomeUnknown(msg)
+        if refusal is not None:
+            raise OrderRejected(*refusal)
+        return self._book.orders[request.cl_ord_id].snapshot()
+
+    def _drop(self, order: Order, status: OrdStatus, reason: str) -> None:
+        self._do(StatusChanged(cl_ord_id=order.request.cl_ord_id, status=status, reason=reason))
+
+    def _expire_all(self, reason: str) -> None:
+        for order in list(self._book.working.values()):
+            self._drop(order, OrdStatus.EXPIRED, reason)
+
+    def _do(self, change: Change) -> None:
+        """Take in a change; nothing is told to anyone until `_commit` has made it durable."""
+        self._usable = False
+        self._pending.append(change)
+        self._book.take(change, self._started().now)
+
+    def _commit(self, kind: str, data: dict[str, Any]) -> None:
+        """Write what was done since the last commit as one durable entry; nothing, when nothing."""
+        changes, self._pending = self._pending, []
+        if not changes and kind not in {"begin", "end"}:
+            return
+        session = self._started()
+        entry = {
+            "session": session.key,
+            "moment": list(session.moment),
+            "marks": {s: repr(self._marks[s]) for s in self._book.holdings if s in self._marks},
+            "changes": [pack_change(change) for change in changes],
+            **data,
+        }
+        self._usable = False
+        try:
+            self._log.append(session.now, kind, entry, durable=True)
+        except OSError as error:
+            msg = f"the simulated exchange could not write its log: {error}"
+            raise OutcomeUnknown(msg) from error
+        self._usable = True
+
+    def _replay(self, at: datetime, kind: str, data: dict[str, Any]) -> None:
+        if "account" in data:
+            self._require_own(data)
+            self._book.cash = Decimal(data["cash"])
+        if kind == "begin":
+            self._enter(data["session"], from_iso(data["opens"]))
+        session = self._started()
+        minute, phase = data["moment"]
+        session.moment, session.now = (minute, phase), at
+        self._marks.update({s: float(mark) for s, mark in data["marks"].items()})
+        if kind == "end":
+            self._ended.add(session.key)
+        for packed in data["changes"]:
+            self._book.take(unpack_change(packed), at)
+
+    def _require_own(self, data: dict[str, Any]) -> None:
+        found = data["account"], data["currency"]
+        if found != (self._account_id, self._currency):
+            msg = (
+                f"the simulated broker's file must be of account {self._account_id} in "
+                f"{self._currency}, was of {found[0]} in {found[1]}"
+            )
+            raise ConfigError(msg)
+
+    def _enter(self, key: str, opens: datetime) -> None:
+        self._session = _Session(key=key, stem=key.replace("-", ""), moment=_BEFORE, now=opens)
+
+    def _reach(self, session: _Session, minute: int, phase: int) -> bool:
+        """Move on to a phase; False when the session has seen it."""
+        if session.moment >= (minute, phase):
+            return False
+        session.moment = (minute, phase)
+        return True
+
+    def _present(self) -> _Session:
+        self._require_usable()
+        return self._started()
+
+    def _started(self) -> _Session:
+        if self._session is None:
+            msg = "a session must begin before the exchange can trade"
+            raise LogicError(msg)
+        return self._session
+
+    def _require_session(self, request: OrderRequest) -> None:
+        """Refuse what cannot even be recorded: no session yet, or an id that is not one."""
+        if not _CL_ORD_ID.match(request.cl_ord_id):
+            raise OrderRejected("bad_id", f"1-{CL_ORD_ID_MAX} letters, digits or hyphens expected")
+        if self._session is None:
+            raise OrderRejected("market_closed", "no session has begun")
+
+    def _require_usable(self) -> None:
+        if not self._usable:
+            msg = "the simulated exchange broke off within a step and must be started again"
+            raise Unavailable(msg)
+
+    def _group(self, name: str) -> list[Order]:
+        if not name:
+            return []
+        return [order for order in self._book.working.values() if order.request.oco_group == name]
+
+    def _working_in(self, symbol: str) -> list[Order]:
+        return [order for order in self._book.working.values() if order.request.symbol == symbol]
+
+    def _mark(self, symbol: str) -> Decimal | None:
+        mark = self._marks.get(symbol)
+        return None if mark is None else price_from_float(mark)
+
+    def _mark_of(self, symbol: str, otherwise: Decimal) -> Decimal:
+        mark = self._mark(symbol)
+        return otherwise if mark is None else mark
+
+
+def _level(request: OrderRequest) -> Decimal | None:
+    """Return the level of a resident order; None for a market order."""
+    return request.stop_price if request.stop_price is not None else request.limit_price
+
+
+def _float_level(order: Order | None) -> float:
+    level = _level(order.request) if order else None
+    return math.nan if level is None else float(level)
+
+
+def _nearest(group: Sequence[Order], ord_type: OrdType, *, highest: bool) -> Order | None:
+    """Return the order of a type that prices reach first, of several in a group."""
+    orders = [order for order in group if order.request.ord_type is ord_type]
+    if not orders:
+        return None
+    return max(orders, key=_float_level) if highest else min(orders, key=_float_level)

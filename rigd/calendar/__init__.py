@@ -1,0 +1,1 @@
+"""Knows the exchange's sessions and the strategies' windows, in UTC."""

@@ -1,0 +1,1 @@
+"""Holds validated, frozen settings."""

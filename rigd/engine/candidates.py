@@ -1,0 +1,294 @@
+"""Walk the ranked pool: filters, risk, order; on a rejection the next candidate (SPEC §3).
+
+Every step is recorded with its reason. The pool is never widened, and a candidate that was judged
+in this minute already, because the minute is run again after a crash, is not judged twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rigd.core.events import CandidateJudged, OrderIntent, Outcome, RiskModeChanged, Stage
+from rigd.core.lifecycle import RiskMode
+from rigd.core.money import ZERO, notional
+from rigd.core.orders import OrdStatus, OrdType, Purpose
+from rigd.core.values import Candidate, Direction, Verdict
+from rigd.engine import sending
+from rigd.enhancements.chain import decide
+from rigd.enhancements.contract import FilterView
+from rigd.risk.approval import Approval, approve
+from rigd.risk.view import RiskView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from rigd.core.values import PoolEntry
+    from rigd.engine.desk import Desk, Runner
+
+_TRIGGER_KEYS = {
+    "open": "STRAT_OPEN_BUFFER",
+    "mid": "STRAT_MID_VWAP_THRESHOLD",
+    "close": "STRAT_CLOSE_THRESHOLD",
+}
+_TURNED_DOWN = (Outcome.BLOCKED, Outcome.REJECTED)
+
+
+async def enter(desk: Desk, runner: Runner, signals: Mapping[str, float], minute: int) -> None:
+    """Turn the signals of one bar into entries, in rank order.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    runner
+        The strategy that gave the signals.
+    signals
+        Symbol to signal: positive for long, negative for short.
+    minute
+        The minute of the bar that carries them.
+    """
+    turned_down = 0
+    out = desk.recorder.facts.out_of_window(runner.name)
+    for member in desk.recorder.facts.pools.get(runner.name, ()):
+        signal = signals.get(member.symbol, 0.0)
+        if not signal or _entered(desk, runner, member.symbol):
+            continue
+        if member.symbol in out:
+            turned_down += 1
+            continue
+        candidate = _candidate(desk, runner, member, signal, minute, turned_down)
+        if not await _try(desk, candidate):
+            turned_down += 1
+
+
+def note_no_signal(desk: Desk, runner: Runner, minute: int) -> None:
+    """Record, for every pool member that never signalled, how near it came."""
+    plan = runner.plan
+    signalled = {symbol for symbol, _ in desk.recorder.facts.signals.get(runner.name, ())}
+    for member in desk.recorder.facts.pools.get(runner.name, ()):
+        state = runner.states.get(member.symbol)
+        if member.symbol in signalled or state is None:
+            continue
+        reach = plan.strategy.reach(state, plan.params, plan.shorts)
+        trigger = desk.settings.strategy(runner.name).trigger
+        comparison = "needed" if runner.name == "close" else "needed more than"
+        _once(
+            desk,
+            CandidateJudged(
+                strategy=runner.name,
+                symbol=member.symbol,
+                direction=None,
+                minute=minute,
+                pool_rank=member.rank,
+                fallback_level=0,
+                stage=Stage.STRATEGY,
+                outcome=Outcome.NO_SIGNAL,
+                rule=_TRIGGER_KEYS[runner.name],
+                reason="below_trigger",
+                measured=f"largest move {reach:.6f}, {comparison} {trigger:g}",
+            ),
+        )
+
+
+async def _try(desk: Desk, candidate: Candidate) -> bool:
+    """Take one candidate through the stages; True when its order is working or filled."""
+    rows = desk.recorder.facts.judged.get(
+        (candidate.strategy, candidate.symbol, candidate.minute), []
+    )
+    if any(row.outcome in _TURNED_DOWN for row in rows):
+        return False
+    approval = _admit(desk, candidate)
+    if approval is None:
+        return False
+    order = await sending.send(desk, _intent(desk, candidate, approval))
+    if order.status is OrdStatus.REJECTED and not order.cum_qty:
+        verdict = Verdict(allow=False, rule="broker", reason="rejected", measured=order.reason)
+        _judged(desk, candidate, Stage.BROKER, Outcome.REJECTED, verdict)
+        return False
+    return True
+
+
+def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
+    """Ask every filter and rule in order; the first that says no ends it."""
+    gate = _gate(desk)
+    if not gate.allow:
+        _judged(desk, candidate, Stage.ROUTER, Outcome.BLOCKED, gate)
+        return None
+    for verdict in decide(candidate, _filter_view(desk, candidate), desk.settings, desk.chain):
+        outcome = Outcome.ALLOWED if verdict.allow else Outcome.BLOCKED
+        _judged(desk, candidate, Stage.ENHANCEMENT, outcome, verdict)
+        if not verdict.allow:
+            return None
+    approval = approve(candidate, _risk_view(desk, candidate), desk.settings)
+    if not isinstance(approval, Approval):
+        _judged(desk, candidate, Stage.RISK, Outcome.BLOCKED, approval)
+        return None
+    door = desk.door.admit(
+        symbol=candidate.symbol,
+        qty=approval.qty,
+        price=candidate.reference_price,
+        reference=desk.mark(candidate.symbol),
+        signals=_signals(desk, candidate),
+        now=desk.clock.now(),
+    )
+    if door.halt:
+        mode = RiskModeChanged(mode=RiskMode.HALTED, reason=f"last door: {door.verdict.reason}")
+        desk.recorder.record(mode)
+    if not door.verdict.allow:
+        _judged(desk, candidate, Stage.RISK, Outcome.REJECTED, door.verdict)
+        return None
+    _judged(desk, candidate, Stage.RISK, Outcome.ALLOWED, approval.verdict)
+    return approval
+
+
+def _signals(desk: Desk, candidate: Candidate) -> int:
+    """Count the signals of the session so far, this one included."""
+    signals = desk.recorder.facts.signals
+    own = (candidate.symbol, candidate.minute)
+    known = own in signals.get(candidate.strategy, ())
+    return sum(len(found) for found in signals.values()) + (0 if known else 1)
+
+
+def _gate(desk: Desk) -> Verdict:
+    """Switches that stand before every filter."""
+    settings = desk.settings
+    checks = (
+        (
+            desk.recorder.facts.risk_mode is not RiskMode.ACTIVE or not desk.entries_allowed,
+            "risk_mode",
+            "no_new_risk",
+        ),
+        (settings.trade_confirmation_required, "trade_confirmation", "no_operator_to_confirm"),
+    )
+    for closed, rule, reason in checks:
+        if closed:
+            return Verdict(allow=False, rule=rule, reason=reason)
+    return Verdict(allow=True, rule="router", reason="ok")
+
+
+def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:
+    """One entry per symbol: a strategy's own working or filled entry is no candidate any more."""
+    return any(
+        order.intent.symbol == symbol
+        and order.intent.strategy == runner.name
+        and (order.working or order.cum_qty > 0)
+        for order in desk.orders
+        if order.intent.purpose is Purpose.ENTRY
+    )
+
+
+def _candidate(
+    desk: Desk, runner: Runner, member: PoolEntry, signal: float, minute: int, turned_down: int
+) -> Candidate:
+    return Candidate(
+        strategy=runner.name,
+        symbol=member.symbol,
+        direction=Direction.LONG if signal > 0 else Direction.SHORT,
+        minute=minute,
+        pool_rank=member.rank,
+        fallback_level=turned_down,
+        reference_price=desk.mark(member.symbol),
+    )
+
+
+def _filter_view(desk: Desk, candidate: Candidate) -> FilterView:
+    return FilterView(
+        bars=desk.bars[candidate.symbol],
+        vix=desk.feed.vix(desk.day.day),
+        traded=frozenset(desk.portfolio.filled_symbols),
+        defense=desk.defense,
+        day=desk.day.day,
+    )
+
+
+def _risk_view(desk: Desk, candidate: Candidate) -> RiskView:
+    capabilities = desk.broker.capabilities
+    working = desk.working_entries()
+    held = desk.portfolio.positions
+    entries = [
+        order
+        for order in desk.orders
+        if order.intent.purpose is Purpose.ENTRY and order.intent.strategy == candidate.strategy
+    ]
+    symbol = candidate.symbol
+    return RiskView(
+        float_amount=desk.float_amount,
+        session_cap=desk.session_cap,
+        window_exposure=_window_exposure(desk, candidate.strategy),
+        window_entries=sum(1 for order in entries if order.working or order.cum_qty > 0),
+        open_positions=len(held)
+        + len({order.intent.symbol for order in working if order.intent.symbol not in held}),
+        symbol_busy=symbol in held or bool(desk.orders.working(symbol=symbol)),
+        reference=desk.feed.reference(symbol),
+        session_open_price=desk.bars[symbol][0].open,
+        last_close=candidate.reference_price,
+        spread=desk.feed.spread(symbol, candidate.minute),
+        min_notional=capabilities.min_notional,
+        quantity_decimals=capabilities.quantity_decimals,
+        fractional=capabilities.fractional,
+        short=capabilities.short,
+        defense=desk.defense,
+        expected_slippage=desk.expected_slippage,
+    )
+
+
+def _window_exposure(desk: Desk, strategy: str) -> Decimal:
+    """Open plus working, at the reference prices of the entries."""
+    total = sum((order.leaves_notional for order in desk.working_entries(strategy)), start=ZERO)
+    for position in desk.portfolio.positions.values():
+        entry = desk.orders.get(position.entry_id)
+        if position.strategy == strategy and entry is not None:
+            total += notional(entry.intent.reference_price, position.qty)
+    return total
+
+
+def _intent(desk: Desk, candidate: Candidate, approval: Approval) -> OrderIntent:
+    return OrderIntent(
+        cl_ord_id=desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry"),
+        replaces="",
+        strategy=candidate.strategy,
+        symbol=candidate.symbol,
+        direction=candidate.direction,
+        side=candidate.direction.entry_side,
+        qty=approval.qty,
+        ord_type=OrdType.MARKET,
+        limit_price=None,
+        stop_price=None,
+        oco_group="",
+        purpose=Purpose.ENTRY,
+        signal_minute=candidate.minute,
+        reference_price=candidate.reference_price,
+        verdict_id=approval.verdict_id,
+        exit_reason=None,
+        note="",
+        epoch=desk.epoch,
+    )
+
+
+def _judged(
+    desk: Desk, candidate: Candidate, stage: Stage, outcome: Outcome, verdict: Verdict
+) -> None:
+    _once(
+        desk,
+        CandidateJudged(
+            strategy=candidate.strategy,
+            symbol=candidate.symbol,
+            direction=candidate.direction,
+            minute=candidate.minute,
+            pool_rank=candidate.pool_rank,
+            fallback_level=candidate.fallback_level,
+            stage=stage,
+            outcome=outcome,
+            rule=verdict.rule,
+            reason=verdict.reason,
+            measured=verdict.measured,
+        ),
+    )
+
+
+def _once(desk: Desk, row: CandidateJudged) -> None:
+    """Record a row unless the journal has one of the same stage and rule for this bar."""
+    rows = desk.recorder.facts.judged.get((row.strategy, row.symbol, row.minute), [])
+    if not any((known.stage, known.rule) == (row.stage, row.rule) for known in rows):
+        desk.recorder.record(row)

@@ -1,0 +1,86 @@
+"""Commands from flags, signals and a parent's death; the strongest one counts.
+
+The engine reads the flag folder itself, at most every `interval_s` seconds of the control clock, so
+that Stop and Kill work with every other process dead.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from rigd.core.events import Command, CommandObeyed
+
+if TYPE_CHECKING:
+    from rigd.core.ports import ControlClock
+    from rigd.store.control import FlagSeen
+
+_STRENGTH = {Command.START: 0, Command.STOP: 1, Command.SHUTDOWN: 2, Command.KILL: 3}
+
+
+class Flags(Protocol):
+    """The folder of control flags."""
+
+    def read(self) -> FlagSeen | None:
+        """Return the strongest flag that lies there."""
+        ...
+
+    def consume(self, seen: FlagSeen) -> None:
+        """Remove a flag that was obeyed."""
+        ...
+
+
+class CommandReader:
+    """Collects what is asked of the engine; safe to `ask` from any thread and signal handler.
+
+    Parameters
+    ----------
+    flags
+        The flag folder; None where nobody can raise one, as in a simulation.
+    clock
+        The control clock.
+    interval_s
+        How often the folder is read at most [seconds].
+    """
+
+    def __init__(self, flags: Flags | None, clock: ControlClock, interval_s: float) -> None:
+        self._flags = flags
+        self._clock = clock
+        self._interval_s = interval_s
+        self._next_read = float("-inf")
+        self._asked: list[CommandObeyed] = []
+        self._lock = threading.Lock()
+
+    def ask(self, command: Command, source: str, why: str) -> None:
+        """Ask from inside the process: a signal, the notebook, a parent's death."""
+        with self._lock:
+            self._asked.append(
+                CommandObeyed(command=command, source=source, signed=False, by="process", why=why)
+            )
+
+    def due(self) -> CommandObeyed | None:
+        """Return the strongest command since the last call; None when there is none."""
+        found = self._taken()
+        now = self._clock.monotonic()
+        if self._flags is not None and now >= self._next_read:
+            self._next_read = now + self._interval_s
+            seen = self._flags.read()
+            if seen is not None and not seen.refused and seen.command is not Command.START:
+                self._flags.consume(seen)
+                found.append(
+                    CommandObeyed(
+                        command=seen.command,
+                        source=seen.file,
+                        signed=seen.signed,
+                        by=seen.by,
+                        why=seen.why,
+                    )
+                )
+        return max(found, key=lambda record: _STRENGTH[record.command], default=None)
+
+    def _taken(self) -> list[CommandObeyed]:
+        if not self._asked:
+            return []
+        with self._lock:
+            taken, self._asked = self._asked, []
+        return taken

@@ -1,0 +1,110 @@
+"""The desk: everything that the stages of one session share, handed in by the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from rigd.config.schema import Settings
+from rigd.core.clock import MarketClock
+from rigd.core.errors import DataError
+from rigd.core.ids import client_order_id
+from rigd.core.money import price_from_float
+from rigd.core.orders import Purpose
+from rigd.core.ports import Broker, Feed
+from rigd.core.values import Bar, BotIdentity, SessionDay
+from rigd.engine.orders import Order, OrderBook
+from rigd.engine.portfolio import Portfolio
+from rigd.engine.recorder import Recorder
+from rigd.enhancements.contract import Enhancement
+from rigd.risk.kill_switch import KillSwitch
+from rigd.risk.last_door import LastDoor
+from rigd.strategy.router import RunnableStrategy
+
+
+@dataclass(slots=True)
+class Runner:
+    """One strategy in this session: its definition, its state per symbol and its pool."""
+
+    plan: RunnableStrategy
+    states: dict[str, Any] = field(default_factory=dict)
+    off: bool = False
+    first_minute: int = 0
+
+    @property
+    def name(self) -> str:
+        """The strategy's name."""
+        return self.plan.strategy.name
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """The shared state of one session.
+
+    Parameters
+    ----------
+    bars
+        The session's bars so far, per symbol, oldest first.
+    epoch
+        Which owner of the session this is; journalled with every intent.
+    """
+
+    identity: BotIdentity
+    settings: Settings
+    day: SessionDay
+    number: int
+    epoch: int
+    feed: Feed
+    broker: Broker
+    clock: MarketClock
+    recorder: Recorder
+    orders: OrderBook
+    portfolio: Portfolio
+    chain: Sequence[Enhancement]
+    door: LastDoor
+    kill_switch: KillSwitch
+    float_amount: Decimal
+    session_cap: Decimal
+    defense: bool
+    expected_slippage: float
+    runners: list[Runner] = field(default_factory=list)
+    bars: dict[str, list[Bar]] = field(default_factory=dict)
+    entries_allowed: bool = True
+    save_latch: Callable[[], None] = lambda: None
+
+    def order_id(self, strategy: str, symbol: str, signal_minute: int, leg: str) -> str:
+        """Return the deterministic id of one leg of a signal."""
+        return client_order_id(
+            bot=str(self.identity),
+            day=self.day.day,
+            number=self.number,
+            strategy=strategy,
+            symbol=symbol,
+            signal_minute=signal_minute,
+            leg=leg,
+        )
+
+    def mark(self, symbol: str) -> Decimal:
+        """Return the last bar's close of a symbol [currency/share]."""
+        return price_from_float(self.bars[symbol][-1].close)
+
+    def marks(self) -> dict[str, Decimal]:
+        """Return the marks of all held symbols."""
+        return {symbol: self.mark(symbol) for symbol in self.portfolio.positions}
+
+    def working_entries(self, strategy: str = "") -> list[Order]:
+        """Return the entries that may still fill, of one strategy or of all."""
+        return [
+            order
+            for order in self.orders.working(Purpose.ENTRY)
+            if not strategy or order.intent.strategy == strategy
+        ]
+
+    def session_pnl(self) -> Decimal | None:
+        """Return realised plus unrealised profit of the session [currency]; None when unknown."""
+        try:
+            return self.portfolio.realised() + self.portfolio.unrealised(self.marks())
+        except (ArithmeticError, LookupError, DataError):
+            return None

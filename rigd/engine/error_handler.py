@@ -1,0 +1,58 @@
+"""Turn exceptions into records with the seven fields of document 050.
+
+Timestamp is the journal entry's; the other six are here. Writing them to ``error_tracebacks.log``
+and ``unresolved_orders.log``, redacted, is reporting's part.
+"""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import PurePath
+
+from rigd.core.errors import RigdError, error_type_of
+from rigd.core.events import ErrorCaptured
+
+TRACE_LIMIT = 4000
+"""Characters of a traceback that the journal keeps; the end says the most."""
+
+
+def captured(
+    error: BaseException, strategy: str, broker: str, context: str, *, fatal: bool
+) -> ErrorCaptured:
+    """Return the record of an exception.
+
+    Parameters
+    ----------
+    error
+        Any exception; an unknown type counts as a LogicError.
+    strategy, broker
+        Where it happened; blank when it belongs to none.
+    context
+        What was being done.
+    fatal
+        Whether the session cannot go on.
+
+    Returns
+    -------
+    ErrorCaptured
+        The record for the journal.
+    """
+    code = error.error_code if isinstance(error, RigdError) else type(error).__name__
+    return ErrorCaptured(
+        strategy=strategy,
+        broker=broker,
+        error_type=error_type_of(error).value,
+        error_code=code,
+        raw_exception=_trace(error),
+        context=context,
+        fatal=fatal,
+    )
+
+
+def _trace(error: BaseException) -> str:
+    """Return the traceback with short file names: a record must not depend on the machine."""
+    frames = [
+        f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return "\n".join((*frames, f"{type(error).__name__}: {error}"))[-TRACE_LIMIT:]

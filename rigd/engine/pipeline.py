@@ -1,0 +1,109 @@
+"""One minute as one list of calls; each stage returns a value and never calls another stage.
+
+market → screener → strategy → enhancements → risk → journal → broker → journal. The only way back
+is the portfolio, folded from the journal, which the next minute reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import RigdError
+from rigd.core.events import PoolRanked
+from rigd.engine import candidates, sending
+from rigd.screener.pool import pool_size, rank, skip_reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rigd.core.values import Bar, MarketSlice
+    from rigd.engine.desk import Desk, Runner
+
+
+async def run(desk: Desk, slice_: MarketSlice) -> None:
+    """Take one minute of closed bars through every stage.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    slice_
+        The bars of the minute; they are known now, at its end.
+    """
+    for runner, signals in step(desk, slice_):
+        if signals and desk.entries_allowed:
+            await candidates.enter(desk, runner, signals, slice_.minute)
+
+
+def step(desk: Desk, slice_: MarketSlice) -> list[tuple[Runner, dict[str, float]]]:
+    """Show the minute's bars to the strategies; return the signals of each that had any."""
+    bars = desk.bars
+    for symbol, bar in slice_.bars.items():
+        history = bars.get(symbol)
+        if history is None:
+            bars[symbol] = [bar]
+        else:
+            history.append(bar)
+    signalled = []
+    for runner in desk.runners:
+        if runner.first_minute <= slice_.minute < runner.plan.window.breakout_end:
+            signals = _show(desk, runner, slice_)
+            if signals:
+                signalled.append((runner, signals))
+    return signalled
+
+
+def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
+    window = runner.plan.window
+    if slice_.minute >= window.analysis_end:
+        _rank(desk, runner)
+    try:
+        signals = _entries(runner, slice_.bars)
+    except (ArithmeticError, LookupError, TypeError, ValueError, RigdError) as error:
+        runner.off = True
+        sending.record_error(desk, error, runner.name, "strategy step: the strategy is off")
+        return {}
+    if slice_.minute >= window.analysis_end - 1:
+        _rank(desk, runner)
+    return signals
+
+
+def _entries(runner: Runner, bars: Mapping[str, Bar]) -> dict[str, float]:
+    """Call the entry rule once per symbol and bar: the hot loop."""
+    if runner.off:
+        return {}
+    strategy, params, states = runner.plan.strategy, runner.plan.params, runner.states
+    entry = strategy.entry
+    signals = {}
+    for symbol, bar in bars.items():
+        state = states.get(symbol)
+        if state is None:
+            state = states[symbol] = strategy.new_state()
+        signal = entry(state, bar, params)
+        if signal:
+            signals[symbol] = signal
+    return signals
+
+
+def _rank(desk: Desk, runner: Runner) -> None:
+    """Rank the pool once, at the end of analysis, from what the analysis bars alone say."""
+    if runner.name in desk.recorder.facts.pools:
+        return
+    plan = runner.plan
+    strategy, states = plan.strategy, runner.states
+    scores = {symbol: strategy.score(state, plan.params) for symbol, state in states.items()}
+    seen = {symbol: strategy.analysis_bars(state) for symbol, state in states.items()}
+    seen = dict.fromkeys(desk.feed.symbols, 0.0) | seen
+    skipped = skip_reasons(scores, seen, plan.required_bars)
+    fit = {symbol: score for symbol, score in scores.items() if symbol not in skipped}
+    pool = rank(fit, pool_size(desk.settings.max_trades, desk.settings.candidate_multiplier))
+    beyond = fit.keys() - {member.symbol for member in pool}
+    skipped |= dict.fromkeys(beyond, "beyond_pool")
+    desk.recorder.record(
+        PoolRanked(
+            strategy=runner.name,
+            minute=plan.window.analysis_end - 1,
+            pool=pool,
+            skipped=tuple(sorted(skipped.items())),
+        )
+    )

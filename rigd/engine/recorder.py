@@ -1,0 +1,128 @@
+"""Write to the journal and take the record into every view of it, in one step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from rigd.core.events import (
+    CandidateJudged,
+    CommandObeyed,
+    PoolRanked,
+    RiskModeChanged,
+    RiskTripped,
+    SelfChecked,
+    SliceDone,
+    StateChanged,
+    WindowClosed,
+    WindowPlanned,
+)
+from rigd.core.lifecycle import BotState, RiskMode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rigd.core.events import Command, Entry, Record
+    from rigd.core.ports import Clock, Journal
+    from rigd.core.values import PoolEntry
+
+Key = tuple[object, ...]
+
+
+class View(Protocol):
+    """Something that folds journal records."""
+
+    def fold(self, record: Record) -> None:
+        """Take in one record; records of other kinds change nothing."""
+        ...
+
+
+class Facts:
+    """What the journal already says, so that a minute that is run again repeats nothing."""
+
+    def __init__(self) -> None:
+        self.state = BotState.INITIALIZE
+        self.risk_mode = RiskMode.ACTIVE
+        self.last_minute = -1
+        self.pools: dict[str, tuple[PoolEntry, ...]] = {}
+        self.signals: dict[str, set[tuple[str, int]]] = {}
+        self.judged: dict[tuple[str, str, int], list[CandidateJudged]] = {}
+        self.windows: set[str] = set()
+        self.closed_windows: set[str] = set()
+        self.checks: set[str] = set()
+        self.tripped: RiskTripped | None = None
+        self.command: Command | None = None
+
+    def fold(self, record: Record) -> None:
+        """Take in one record."""
+        if isinstance(record, CandidateJudged):
+            key = (record.strategy, record.symbol, record.minute)
+            self.judged.setdefault(key, []).append(record)
+            if record.direction is not None:
+                self.signals.setdefault(record.strategy, set()).add((record.symbol, record.minute))
+        elif isinstance(record, StateChanged):
+            self.state = record.state
+        elif isinstance(record, RiskModeChanged):
+            self.risk_mode = record.mode
+        elif isinstance(record, SliceDone):
+            self.last_minute = record.minute
+        elif isinstance(record, PoolRanked):
+            self.pools[record.strategy] = record.pool
+        elif isinstance(record, WindowPlanned):
+            self.windows.add(record.strategy)
+        elif isinstance(record, WindowClosed):
+            self.closed_windows.add(record.strategy)
+        elif isinstance(record, SelfChecked):
+            self.checks.add(record.name)
+        elif isinstance(record, RiskTripped):
+            self.tripped = record
+        elif isinstance(record, CommandObeyed):
+            self.command = record.command
+
+    def out_of_window(self, strategy: str) -> set[str]:
+        """Return the symbols that risk's last door or the broker turned away for the window."""
+        return {
+            symbol
+            for (name, symbol, _), rows in self.judged.items()
+            if name == strategy and any(row.outcome == "rejected" for row in rows)
+        }
+
+
+class Recorder:
+    """Append records and fold them into the views.
+
+    Parameters
+    ----------
+    journal
+        The session's journal.
+    clock
+        The market clock: it stamps every entry.
+    views
+        What folds each record, in order.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, views: Sequence[View]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._views = tuple(views)
+        self.facts = Facts()
+        self.wrote = False
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Fold entries that are in the journal already."""
+        for entry in entries:
+            self._fold(entry.record)
+
+    def record(self, record: Record, *, durable: bool = False) -> None:
+        """Append one record; with `durable` it survives a power loss before this returns."""
+        self._journal.append(self._clock.now(), record, durable=durable)
+        self.wrote = True
+        self._fold(record)
+
+    def sync(self) -> None:
+        """Make everything recorded so far survive a power loss."""
+        self._journal.sync()
+
+    def _fold(self, record: Record) -> None:
+        self.facts.fold(record)
+        for view in self._views:
+            view.fold(record)

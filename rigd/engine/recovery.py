@@ -1,0 +1,126 @@
+"""Start is recovery: replay the journal, ask the broker, and only then accept signals (FAULTS §3).
+
+A session that begins has an empty journal and a broker without orders of ours; one that was cut off
+has both. The path is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rigd.core.events import Reconciled, RiskModeChanged
+from rigd.core.lifecycle import RiskMode
+from rigd.core.money import ZERO, plain
+from rigd.engine import sending
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from rigd.engine.desk import Desk
+
+
+async def settle_unanswered(desk: Desk) -> None:
+    """End every order of which the journal has an intent and no answer.
+
+    The broker is asked by id. An order that it knows is adopted. One that it certainly does not
+    know never arrived: the process died between the durable intent and the send, and it is sent
+    now, for the first time on the broker's record. Where a look-up is not authoritative the order
+    stays in doubt.
+    """
+    for order in desk.orders.unanswered():
+        if await sending.look_up(desk, order) or not order.working:
+            continue
+        if order.in_doubt:
+            continue
+        if desk.broker.capabilities.authoritative_lookup:
+            await sending.transmit(desk, order)
+        else:
+            desk.recorder.record(desk.orders.doubt_about(order, "no answer on record"))
+
+
+async def reconcile(desk: Desk, reason: str, opening_cash: Decimal) -> Reconciled:
+    """Compare our view with the broker's and record the outcome.
+
+    Fills that we miss are booked; orders that are not ours are reported and left alone; a
+    difference that fills do not explain stops new risk until a later pass agrees.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    reason
+        Why now: ``start``, ``resume``, ``gap``, ``end``.
+    opening_cash
+        The broker's cash when the session began [currency].
+
+    Returns
+    -------
+    Reconciled
+        The recorded outcome.
+    """
+    missing = 0
+    for fill in await desk.broker.fills(desk.day.open):
+        missing += sending.take_fill(desk, fill) is not None
+    await sending.drain(desk)
+    sending.record_closed(desk)
+    foreign, known = [], set()
+    for snapshot in await desk.broker.open_orders():
+        if snapshot.cl_ord_id not in desk.orders:
+            foreign.append(f"{snapshot.broker_order_id} {snapshot.side} {snapshot.symbol}")
+            continue
+        known.add(snapshot.cl_ord_id)
+        update = desk.orders.update_for(snapshot, "reconcile")
+        if update is not None:
+            desk.recorder.record(update)
+    ghosts = await _settle_ghosts(desk, known)
+    outcome = Reconciled(
+        reason=reason,
+        missing_fills=missing,
+        foreign_orders=tuple(foreign),
+        ghost_orders=tuple(ghosts),
+        position_differences=tuple(await _position_differences(desk)),
+        cash_difference=await _cash_difference(desk, opening_cash),
+        agreed=False,
+    )
+    return _record(desk, outcome)
+
+
+def _record(desk: Desk, outcome: Reconciled) -> Reconciled:
+    agreed = not (outcome.position_differences or outcome.cash_difference or outcome.ghost_orders)
+    outcome = replace(outcome, agreed=agreed)
+    desk.recorder.record(outcome)
+    mode = desk.recorder.facts.risk_mode
+    if not agreed and mode is RiskMode.ACTIVE:
+        text = "our books and the broker's differ: no new risk"
+        desk.recorder.record(RiskModeChanged(mode=RiskMode.REDUCING, reason=text))
+    elif agreed and mode is RiskMode.REDUCING:
+        desk.recorder.record(RiskModeChanged(mode=RiskMode.ACTIVE, reason="reconciled"))
+    return outcome
+
+
+async def _settle_ghosts(desk: Desk, known: set[str]) -> list[str]:
+    """Orders that we think work and the broker does not list: ask for each by id."""
+    ghosts = []
+    for order in desk.orders.working():
+        if order.intent.cl_ord_id in known:
+            continue
+        found = await sending.look_up(desk, order)
+        if not found and order.working:
+            ghosts.append(order.intent.cl_ord_id)
+    return ghosts
+
+
+async def _position_differences(desk: Desk) -> list[str]:
+    theirs = {position.symbol: position.qty for position in await desk.broker.positions()}
+    ours = {symbol: held.signed_qty for symbol, held in desk.portfolio.positions.items()}
+    return [
+        f"{symbol}: ours {plain(ours.get(symbol, ZERO))}, broker {plain(theirs.get(symbol, ZERO))}"
+        for symbol in sorted(ours.keys() | theirs.keys())
+        if ours.get(symbol, ZERO) != theirs.get(symbol, ZERO)
+    ]
+
+
+async def _cash_difference(desk: Desk, opening_cash: Decimal) -> Decimal:
+    account = await desk.broker.account()
+    return account.cash - (opening_cash + desk.portfolio.cash_flow)

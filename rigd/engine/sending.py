@@ -1,0 +1,172 @@
+"""Send, replace and cancel: journal first, one attempt on the wire, the outcome on record.
+
+An answer that never came is not a rejection. The order stays in doubt, counts at full size, and is
+looked up by its id; it is never sent a second time while the broker may hold it (SPEC §10).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import (
+    AuthError,
+    BrokerError,
+    NotSupported,
+    OrderRejected,
+    RateLimited,
+    Unavailable,
+)
+from rigd.core.events import CancelIntent
+from rigd.core.money import ZERO
+from rigd.core.orders import Fill, Gap, OrderSnapshot, OrdStatus
+from rigd.engine.error_handler import captured
+
+if TYPE_CHECKING:
+    from rigd.core.events import FillRecorded, OrderIntent
+    from rigd.engine.desk import Desk
+    from rigd.engine.orders import Order
+
+_NOTHING_LEFT = (Unavailable, RateLimited, AuthError, NotSupported)
+"""Answers that prove that the order does not exist at the broker."""
+
+
+async def send(desk: Desk, intent: OrderIntent) -> Order:
+    """Journal an intent durably, send it once and record the outcome.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    intent
+        The order; with `replaces` set it replaces that working order.
+
+    Returns
+    -------
+    Order
+        The order as the journal tells it after the answer.
+    """
+    desk.recorder.record(intent, durable=True)
+    order = desk.orders.get(intent.cl_ord_id)
+    assert order is not None  # noqa: S101 - the line above put it there
+    await transmit(desk, order)
+    return order
+
+
+async def transmit(desk: Desk, order: Order) -> None:
+    """Send a journalled order and record the outcome; used by `send` and by recovery alone."""
+    try:
+        if order.intent.replaces:
+            snapshot = await desk.broker.replace(order.intent.replaces, order.request())
+        else:
+            snapshot = await desk.broker.submit(order.request())
+    except OrderRejected as error:
+        desk.recorder.record(desk.orders.rejection_of(order, f"{error.code}: {error.text}"))
+    except _NOTHING_LEFT as error:
+        desk.recorder.record(desk.orders.rejection_of(order, str(error), evidence="not sent"))
+    except BrokerError as error:
+        desk.recorder.record(desk.orders.doubt_about(order, str(error)))
+        record_error(desk, error, order.intent.strategy, f"order {order.intent.cl_ord_id}")
+    else:
+        update = desk.orders.update_for(snapshot, "ack")
+        if update is not None:
+            desk.recorder.record(update)
+    await drain(desk)
+
+
+async def cancel(desk: Desk, order: Order, reason: str) -> None:
+    """Ask to cancel an order; the journal has the wish before the broker hears it."""
+    if not order.cancel_sent:
+        desk.recorder.record(CancelIntent(cl_ord_id=order.intent.cl_ord_id, reason=reason))
+    try:
+        await desk.broker.cancel(order.intent.cl_ord_id)
+    except BrokerError as error:
+        record_error(desk, error, order.intent.strategy, f"cancel {order.intent.cl_ord_id}")
+    await drain(desk)
+
+
+async def drain(desk: Desk) -> None:
+    """Record every event that the broker has for us, in its order; then the trades they closed."""
+    missing_fills = False
+    for event in desk.broker.poll():
+        if isinstance(event, Fill):
+            take_fill(desk, event)
+        elif isinstance(event, OrderSnapshot):
+            missing_fills |= _take_snapshot(desk, event)
+        elif isinstance(event, Gap):
+            missing_fills = True
+    if missing_fills:
+        for fill in await desk.broker.fills(desk.day.open):
+            take_fill(desk, fill)
+    record_closed(desk)
+
+
+def take_fill(desk: Desk, fill: Fill) -> FillRecorded | None:
+    """Record one execution unless it is on record or not of our orders."""
+    commission = fill.commission if fill.commission is not None else ZERO
+    record = desk.orders.fill_for(fill, desk.broker.name, commission)
+    if record is not None:
+        desk.recorder.record(record)
+        if record.anomaly:
+            text = f"fill {fill.exec_key} of {fill.cl_ord_id}: {fill.qty} {fill.symbol}"
+            error = BrokerError(f"{record.anomaly} {text}")
+            record_error(desk, error, record.strategy, record.anomaly)
+    return record
+
+
+def record_closed(desk: Desk) -> None:
+    """Record the trades that the last fills closed."""
+    for trade in desk.portfolio.take_closed():
+        desk.recorder.record(trade)
+
+
+async def resolve_doubts(desk: Desk) -> None:
+    """Look up every order whose outcome is unknown; only the broker's evidence ends the doubt."""
+    for order in desk.orders.in_doubt():
+        await look_up(desk, order)
+
+
+async def look_up(desk: Desk, order: Order) -> bool:
+    """Look one order up by its id and record what the broker says.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    order
+        A working order of ours.
+
+    Returns
+    -------
+    bool
+        True when the broker knows it; False when it does not, or did not answer.
+    """
+    try:
+        snapshot = await desk.broker.find(order.intent.cl_ord_id)
+    except BrokerError as error:
+        record_error(desk, error, order.intent.strategy, f"look-up {order.intent.cl_ord_id}")
+        return False
+    if snapshot is not None:
+        update = desk.orders.update_for(snapshot, "find")
+        if update is not None:
+            desk.recorder.record(update)
+        return True
+    if order.in_doubt and desk.broker.capabilities.authoritative_lookup:
+        reason = "looked up and not found: it never arrived"
+        desk.recorder.record(desk.orders.rejection_of(order, reason, evidence="find"))
+    return False
+
+
+def record_error(
+    desk: Desk, error: BaseException, strategy: str, context: str, *, fatal: bool = False
+) -> None:
+    """Record an exception with the seven fields of document 050."""
+    desk.recorder.record(captured(error, strategy, desk.broker.name, context, fatal=fatal))
+
+
+def _take_snapshot(desk: Desk, snapshot: OrderSnapshot) -> bool:
+    order = desk.orders.get(snapshot.cl_ord_id)
+    update = desk.orders.update_for(snapshot, "event")
+    if update is not None:
+        desk.recorder.record(update)
+    completed = snapshot.ord_status is OrdStatus.FILLED
+    return completed and order is not None and order.cum_qty < snapshot.cum_qty

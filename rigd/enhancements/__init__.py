@@ -1,0 +1,1 @@
+"""Vetoes entries, with a reason."""

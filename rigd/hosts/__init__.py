@@ -1,0 +1,1 @@
+"""Builds the concrete parts and runs one strategy definition in one setting."""

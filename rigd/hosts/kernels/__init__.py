@@ -1,0 +1,1 @@
+"""The strategies' own functions, compiled; numba is imported on first use."""

@@ -1,0 +1,199 @@
+"""Transactions and legs as rows, their FITID and the hash that chains them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rigd.core.errors import LedgerError
+
+ACCOUNT_ID_MAX = 22
+"""Length of ACCTID in OFX."""
+
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountInfo:
+    """The one broker account that a ledger keeps.
+
+    Parameters
+    ----------
+    broker
+        The broker's name, as fills carry it.
+    account_id
+        Short id of the account for OFX, 1-22 characters.
+    currency
+        ISO 4217 code.
+    entity, jurisdiction
+        Codes of the legal entity and its jurisdiction.
+
+    Raises
+    ------
+    LedgerError
+        If the account id or the currency has another form, or a text is not plain ASCII.
+    """
+
+    broker: str
+    account_id: str
+    currency: str
+    entity: str
+    jurisdiction: str
+
+    def __post_init__(self) -> None:
+        texts = (self.broker, self.account_id, self.currency, self.entity, self.jurisdiction)
+        if not all(text.isascii() and text.isprintable() and text for text in texts):
+            msg = f"account details must be printable ASCII and not blank, were {texts}"
+            raise LedgerError(msg)
+        if len(self.account_id) > ACCOUNT_ID_MAX:
+            msg = f"account id must have at most {ACCOUNT_ID_MAX} characters, was {self.account_id}"
+            raise LedgerError(msg)
+        if len(self.currency) != 3 or not (self.currency.isalpha() and self.currency.isupper()):
+            msg = f"currency must be three capital letters, was {self.currency!r}"
+            raise LedgerError(msg)
+
+
+class Transaction(NamedTuple):
+    """One row of ``transactions``; money and prices [10⁻⁶], quantities [10⁻⁹ shares].
+
+    `quantity` is positive for what adds shares; `amount` is the change of cash, net of
+    `commission`; `because` names the correction that caused the row, blank for none; `reverses`
+    is the transaction that it takes back, 0 for none.
+    """
+
+    txn: int
+    fitid: str
+    event: str
+    at: str
+    traded_at: str
+    external_id: str
+    because: str
+    symbol: str
+    quantity: int
+    price: int
+    amount: int
+    commission: int
+    currency: str
+    strategy: str
+    reverses: int
+    legs: int
+    hash: str
+
+
+class Leg(NamedTuple):
+    """One row of ``legs``: a debit (positive) or credit (negative) of an account [10⁻⁶].
+
+    Legs of an inventory account carry the transaction that opened their lot and a quantity
+    [10⁻⁹ shares]; the others carry zeros.
+    """
+
+    txn: int
+    leg: int
+    account: int
+    currency: str
+    amount: int
+    lot: int
+    quantity: int
+
+
+def fitid(
+    *,
+    broker: str,
+    account_id: str,
+    external_id: str,
+    event: str,
+    symbol: str,
+    at: str,
+    amount: int,
+    quantity: int,
+    price: int,
+    currency: str,
+) -> str:
+    """Return the id of a transaction: SHA-256 over what makes it itself (SPEC §8).
+
+    Parameters
+    ----------
+    broker, account_id
+        Where it happened.
+    external_id, event, symbol, at
+        The broker's id of it, its type, the symbol and the instant, ISO 8601 UTC.
+    amount, quantity, price, currency
+        Change of cash [10⁻⁶], shares [10⁻⁹], price [10⁻⁶], ISO 4217.
+
+    Returns
+    -------
+    str
+        64 hexadecimal characters.
+    """
+    text = _SEPARATOR.join((
+        broker,
+        account_id,
+        external_id,
+        event,
+        symbol,
+        at,
+        str(amount),
+        str(quantity),
+        str(price),
+        currency,
+    ))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def chain(previous: str, *content: object) -> str:
+    """Return the hash of a row: SHA-256 over the hash before it and the row's ASCII literal.
+
+    Parameters
+    ----------
+    previous
+        The hash of the row before, hexadecimal.
+    *content
+        Integers, texts, and tuples or lists of them.
+
+    Returns
+    -------
+    str
+        64 hexadecimal characters.
+    """
+    return hashlib.sha256((previous + ascii(content)).encode()).hexdigest()
+
+
+def seal(previous: str, body: tuple[Any, ...], legs: Sequence[tuple[Any, ...]]) -> str:
+    """Return the hash of a transaction: over its columns but the hash, and all its legs.
+
+    The journal's record numbers are no part of it: a crash adds records to the journal, and the
+    books must come out the same.
+
+    Parameters
+    ----------
+    previous
+        The hash of the transaction before.
+    body
+        The columns of ``transactions`` but the last.
+    legs
+        The rows of ``legs`` in order, every column.
+
+    Returns
+    -------
+    str
+        64 hexadecimal characters.
+    """
+    return hashlib.sha256((previous + ascii(body) + ascii(legs)).encode()).hexdigest()
+
+
+def genesis(identity: str, account: AccountInfo, schema_version: int) -> str:
+    """Return the hash that every chain of a ledger starts from: over whose books they are."""
+    return chain("", schema_version, identity, *account_fields(account))
+
+
+def account_fields(account: AccountInfo) -> tuple[str, ...]:
+    """Return the fields of an account in the order of the table ``books``."""
+    return (
+        account.broker,
+        account.account_id,
+        account.currency,
+        account.entity,
+        account.jurisdiction,
+    )

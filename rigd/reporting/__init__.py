@@ -1,0 +1,1 @@
+"""Turns the journal into files and messages: trades, summary, logs, status, report."""

@@ -1,0 +1,1 @@
+"""Sizes, limits, halts. Every check here fails closed."""

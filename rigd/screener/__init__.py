@@ -1,0 +1,1 @@
+"""Picks candidates: sorts the strategies' scores into a ranked pool."""

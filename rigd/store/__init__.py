@@ -1,0 +1,1 @@
+"""Every file: paths, journal, flags, output registry, locks, databases, backup, manifest."""

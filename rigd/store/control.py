@@ -1,0 +1,411 @@
+"""Control flags: files by which a person asks the bot to start, stop or kill.
+
+A flag is a request, not an order with authority: it says who asks, why and until when. Kill
+precedes stop precedes start. Stop and kill are obeyed in any form, also bare, malformed or old,
+because refusing them is the greater danger; start is obeyed only when it is fresh and new
+(documents 070 and 090, SPEC §10).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rigd.core.clock import from_iso, iso
+from rigd.core.errors import DataError, LogicError, Problem
+from rigd.core.events import Command
+from rigd.store.files import SECRET_MODE, StorageError, remove, replace, storage_errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rigd.core.ports import ControlClock, IdSource
+
+FLAG_LIFE_S = 30
+"""How long a flag may start something [s] (FAULTS §3, rule 8)."""
+
+_MAX_BYTES = 4096
+_MAX_TEXT = 200
+_CLOCK_SLACK_S = 2
+_USED = "control_nonces.json"
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A row of the table of control flags.
+
+    Parameters
+    ----------
+    name
+        The file that is written.
+    also
+        The older form that is accepted (document 090).
+    command
+        What it asks for.
+    writer, reader
+        Who raises it and who obeys it.
+    expiry_s
+        How long it is obeyed [s]; None when it is obeyed at any age.
+    """
+
+    name: str
+    also: str
+    command: Command
+    writer: str
+    reader: str
+    expiry_s: int | None
+
+
+FLAGS = (
+    Flag(
+        name="control_kill.flag",
+        also="control_kill.txt",
+        command=Command.KILL,
+        writer="widgets",
+        reader="rigd.engine.commands",
+        expiry_s=None,
+    ),
+    Flag(
+        name="control_stop.flag",
+        also="control_stop.txt",
+        command=Command.STOP,
+        writer="widgets",
+        reader="rigd.engine.commands",
+        expiry_s=None,
+    ),
+    Flag(
+        name="control_start.flag",
+        also="control_start.txt",
+        command=Command.START,
+        writer="widgets",
+        reader="rigd.hosts.supervisor",
+        expiry_s=FLAG_LIFE_S,
+    ),
+)
+"""Every control flag, strongest first."""
+
+_BY_FILE = MappingProxyType({file: flag for flag in FLAGS for file in (flag.name, flag.also)})
+_BY_COMMAND = MappingProxyType({flag.command: flag for flag in FLAGS})
+_ORDER = MappingProxyType({file: place for place, file in enumerate(_BY_FILE)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagSeen:
+    """A flag that lies in the control folder.
+
+    Parameters
+    ----------
+    command
+        What it asks for.
+    file
+        Its file name, as it was seen.
+    signed
+        Whether it carries a valid, fresh, unused nonce.
+    by, why, source
+        Who asks, why and from where; blank when it does not say.
+    refused
+        Why it must not be obeyed; blank when it must. Only a start is ever refused.
+    nonce
+        Its id; blank without one.
+    note
+        Why it is unsigned; blank when it is signed.
+    """
+
+    command: Command
+    file: str
+    signed: bool
+    by: str
+    why: str
+    source: str
+    refused: str
+    nonce: str
+    note: str
+
+
+class ControlFolder:
+    """The folder in which control flags appear.
+
+    Parameters
+    ----------
+    path
+        The folder; it may be missing, then no flag is raised.
+    clock
+        Wall time for the age of flags.
+    ids
+        Nonces for the flags that are raised.
+    """
+
+    __slots__ = ("_clock", "_ids", "_path", "_used")
+
+    def __init__(self, path: Path, clock: ControlClock, ids: IdSource) -> None:
+        self._path = path
+        self._clock = clock
+        self._ids = ids
+        self._used: dict[str, str] | None = None
+
+    def raise_flag(self, command: Command, by: str, why: str, source: str) -> str:
+        """Write a flag; one of the same command that lies there is replaced.
+
+        Parameters
+        ----------
+        command
+            Start, stop or kill.
+        by, why, source
+            Who asks, why and from where, such as ``cli``.
+
+        Returns
+        -------
+        str
+            The flag's nonce.
+
+        Raises
+        ------
+        LogicError
+            If the command has no flag.
+        StorageError
+            If the disk refuses.
+        """
+        flag = _BY_COMMAND.get(command)
+        if flag is None:
+            msg = f"a flag must ask for one of {[f.command.value for f in FLAGS]}, was {command}"
+            raise LogicError(msg)
+        nonce, now = self._ids.nonce(), self._clock.now()
+        content = {
+            "command": command.value,
+            "nonce": nonce,
+            "issued": iso(now),
+            "expires": iso(now + timedelta(seconds=FLAG_LIFE_S)),
+            "by": by,
+            "why": why,
+            "source": source,
+        }
+        text = json.dumps(content, indent=1).encode() + b"\n"
+        replace(self._path / flag.name, text, SECRET_MODE, mark=nonce)
+        return nonce
+
+    def read(self) -> FlagSeen | None:
+        """Return the strongest flag that lies there, obeyed or refused; None without one."""
+        for file in self._files():
+            seen = self._inspect(file)
+            if seen is not None:
+                return seen
+        return None
+
+    def pending(self) -> list[FlagSeen]:
+        """Return every flag that lies there, strongest first."""
+        seen = [self._inspect(file) for file in self._files()]
+        return [flag for flag in seen if flag is not None]
+
+    def oddities(self) -> list[Problem]:
+        """Return what lies in the folder and is no flag: it is ignored.
+
+        Returns
+        -------
+        list of Problem
+            Unknown names, and folders and links that bear a flag's name.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be read.
+        """
+        with storage_errors("read the control folder"):
+            if not self._path.is_dir():
+                return []
+            names = sorted(os.listdir(self._path))  # noqa: PTH208 - names only, as in `_files`
+        found = []
+        for name in names:
+            if name not in _BY_FILE and name != _USED and not name.endswith(".tmp"):
+                found.append(Problem(name, "not a control flag: ignored"))
+            elif name in _BY_FILE and not self._is_file(name):
+                found.append(Problem(name, "a flag must be a plain file: ignored"))
+        return found
+
+    def consume(self, seen: FlagSeen) -> None:
+        """Remove a flag that was obeyed or refused; its nonce is never obeyed again.
+
+        Parameters
+        ----------
+        seen
+            What `read` returned.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses.
+        """
+        if seen.nonce and seen.command is Command.START:
+            self._remember(seen.nonce)
+        remove(self._path / seen.file)
+
+    def clear(self) -> list[str]:
+        """Remove every flag unread.
+
+        Returns
+        -------
+        list of str
+            The names of the files removed.
+
+        Raises
+        ------
+        StorageError
+            If the disk refuses.
+        """
+        files = [file for file in self._files() if self._is_file(file)]
+        return [file for file in files if remove(self._path / file)]
+
+    def _files(self) -> list[str]:
+        """Return the names of flags in the folder, strongest first; one look at the folder."""
+        try:
+            names = os.listdir(self._path)  # noqa: PTH208 - 5 times as fast, five looks a second
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            msg = f"could not read the control folder: {error.strerror}"
+            raise StorageError(msg, errno=error.errno or 0) from error
+        return sorted((name for name in names if name in _BY_FILE), key=_ORDER.__getitem__)
+
+    def _is_file(self, file: str) -> bool:
+        try:
+            return stat.S_ISREG((self._path / file).lstat().st_mode)
+        except FileNotFoundError:
+            return False
+
+    def _inspect(self, file: str) -> FlagSeen | None:
+        """Return what a flag says; None when it is no plain file, or a start that has gone."""
+        command = _BY_FILE[file].command
+        try:
+            status = (self._path / file).lstat()
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            content = _read(self._path / file)
+        except FileNotFoundError:
+            return None if command is Command.START else _unsigned(file, "gone while it was read")
+        except OSError as error:
+            note = f"cannot be read: {error.strerror}"
+            return _unsigned(file, note, refused=note if command is Command.START else "")
+        return self._judge(file, content, status)
+
+    def _judge(self, file: str, content: bytes, status: os.stat_result) -> FlagSeen:
+        command, now = _BY_FILE[file].command, self._clock.now()
+        if not content.strip():
+            refused = _refuse_bare(status, now) if command is Command.START else ""
+            return _unsigned(file, "carries no nonce", refused=refused)
+        try:
+            fields = _fields(content, command)
+        except DataError as error:
+            note = f"malformed: {error.message}"
+            bare = file.endswith(".txt") and not content.lstrip().startswith(b"{")
+            refused = _refuse_bare(status, now) if bare else note
+            return _unsigned(file, note, refused=refused if command is Command.START else "")
+        note = self._stale(fields, now)
+        return FlagSeen(
+            command=command,
+            file=file,
+            signed=not note,
+            by=fields["by"],
+            why=fields["why"],
+            source=fields["source"],
+            refused=note if command is Command.START else "",
+            nonce=fields["nonce"],
+            note=note,
+        )
+
+    def _stale(self, fields: dict[str, str], now: datetime) -> str:
+        """Return why a well-formed flag is not fresh; blank when it is."""
+        issued, expires = from_iso(fields["issued"]), from_iso(fields["expires"])
+        if fields["nonce"] in self._nonces():
+            return "its nonce was used before"
+        if expires - issued > timedelta(seconds=FLAG_LIFE_S):
+            return f"it claims to be valid for more than {FLAG_LIFE_S} s"
+        if now >= expires:
+            return f"it expired at {fields['expires']}"
+        if issued > now + timedelta(seconds=_CLOCK_SLACK_S):
+            return f"it was issued in the future, at {fields['issued']}"
+        return ""
+
+    def _nonces(self) -> dict[str, str]:
+        """Return the used nonces with the instant of use; they outlive a restart."""
+        if self._used is None:
+            try:
+                held = json.loads(_read(self._path / _USED))
+                self._used = {str(nonce): str(at) for nonce, at in held.items()}
+            except (OSError, ValueError, AttributeError):
+                self._used = {}
+        return self._used
+
+    def _remember(self, nonce: str) -> None:
+        now = self._clock.now()
+        oldest = iso(now - timedelta(hours=1))
+        kept = {used: at for used, at in self._nonces().items() if at >= oldest}
+        self._used = kept | {nonce: iso(now)}
+        text = json.dumps(self._used, indent=1, sort_keys=True).encode() + b"\n"
+        replace(self._path / _USED, text, SECRET_MODE)
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, _READ)
+    try:
+        return os.read(descriptor, _MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _fields(content: bytes, command: Command) -> dict[str, str]:
+    """Return a flag's fields as bounded, printable text."""
+    if len(content) > _MAX_BYTES:
+        msg = f"longer than {_MAX_BYTES} bytes"
+        raise DataError(msg)
+    try:
+        held: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        msg = "not JSON"
+        raise DataError(msg) from error
+    names = ("command", "nonce", "issued", "expires", "by", "why", "source")
+    if not isinstance(held, dict) or not all(isinstance(held.get(name), str) for name in names):
+        msg = f"must hold the texts {', '.join(names)}"
+        raise DataError(msg)
+    if held["command"] != command.value or not held["nonce"]:
+        msg = f"must ask for {command.value} and carry a nonce"
+        raise DataError(msg)
+    try:
+        from_iso(held["issued"])
+        from_iso(held["expires"])
+    except (ValueError, OverflowError, LogicError) as error:
+        msg = "issued and expires must be instants with a zone"
+        raise DataError(msg) from error
+    return {name: _printable(held[name]) for name in names}
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:_MAX_TEXT])
+
+
+def _unsigned(file: str, note: str, *, refused: str = "") -> FlagSeen:
+    return FlagSeen(
+        command=_BY_FILE[file].command,
+        file=file,
+        signed=False,
+        by="",
+        why="",
+        source="file",
+        refused=refused,
+        nonce="",
+        note=note,
+    )
+
+
+def _refuse_bare(status: os.stat_result, now: datetime) -> str:
+    """Return why a start without nonce is refused; blank when it is fresh and our own."""
+    age = (now - datetime.fromtimestamp(status.st_mtime, UTC)).total_seconds()
+    if status.st_uid != os.getuid():
+        return "it belongs to another user"
+    if not -_CLOCK_SLACK_S <= age < FLAG_LIFE_S:
+        return f"a start without nonce must be younger than {FLAG_LIFE_S} s, was {age:.0f} s old"
+    return ""

@@ -1,0 +1,291 @@
+"""Whole files and folders: replaced atomically, durable on return.
+
+A reader sees the old content or the new, never a mixture; after a power loss too (write a temporary
+file, sync it, rename it, sync the folder).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import AccessError, RigdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILE_MODE = 0o644
+SECRET_MODE = 0o600
+FOLDER_MODE = 0o755
+SECRET_FOLDER_MODE = 0o700
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class StorageError(RigdError):
+    """The disk refused or failed: full, denied, broken.
+
+    Parameters
+    ----------
+    message
+        What was to be written and what the system answered.
+    errno
+        The system's error number; 0 when there is none.
+    fix
+        What to do next.
+    """
+
+    def __init__(self, message: str, *, errno: int = 0, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.errno = errno
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Translate every OSError inside into a StorageError that says what was being done.
+
+    Parameters
+    ----------
+    what
+        The action and the file, such as ``write status.json``.
+
+    Yields
+    ------
+    None
+        Nothing; the body runs.
+
+    Raises
+    ------
+    StorageError
+        If the body raises an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        msg = f"could not {what}: {reason}"
+        raise StorageError(msg, errno=error.errno or 0) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder (created, renamed, removed names) survive a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Create a folder and its parents where they are missing; their names are durable on return.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    mode
+        Permissions of the folders that are created.
+
+    Raises
+    ------
+    StorageError
+        If a folder cannot be created, or a file of that name is in the way.
+    """
+    missing = []
+    at = folder
+    while not at.is_dir():
+        missing.append(at)
+        at = at.parent
+    with storage_errors(f"create folder {folder.name}"):
+        for new in reversed(missing):
+            new.mkdir(mode=mode, exist_ok=True)
+            sync_folder(new.parent)
+
+
+def write_all(descriptor: int, content: bytes, offset: int) -> None:
+    """Write every byte at an offset, also when the system takes them in parts."""
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        offset += written
+        view = view[written:]
+
+
+def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = "") -> None:
+    """Replace or create a file: old or new content, never a mixture, durable on return.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created when missing.
+    content
+        The whole new content.
+    mode
+        Permissions of the new file.
+    mark
+        Tells the temporary files of several writers of one path apart; blank where there is one
+        writer.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or refuses; the old content is then untouched.
+    """
+    make_folder(path.parent, SECRET_FOLDER_MODE if mode == SECRET_MODE else FOLDER_MODE)
+    temporary = path.with_name(f".{path.name}{mark and '.' + mark}.tmp")
+    with storage_errors(f"write {path.name}"):
+        with _removed_on_error(temporary):
+            _write_synced(temporary, content, mode)
+            temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def _removed_on_error(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _write_synced(path: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(path, _NEW_FILE, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        write_all(descriptor, content, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> bool:
+    """Remove a file durably; tell whether it was there.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bool
+        False when there was nothing to remove.
+
+    Raises
+    ------
+    StorageError
+        If the system refuses.
+    """
+    with storage_errors(f"remove {path.name}"):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(path.parent)
+    return True
+
+
+def repoint(link: Path, target: Path) -> None:
+    """Let a symbolic link such as ``runs/latest`` point to `target`, atomically.
+
+    Parameters
+    ----------
+    link
+        The link; it is created when missing.
+    target
+        What it points to, stored relative to the link's folder.
+
+    Raises
+    ------
+    StorageError
+        If the system refuses.
+    """
+    make_folder(link.parent)
+    temporary = link.with_name(f".{link.name}.tmp")
+    with storage_errors(f"point {link.name} to {target.name}"):
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        temporary.symlink_to(os.path.relpath(target, link.parent))
+        temporary.replace(link)
+        sync_folder(link.parent)
+
+
+class LocalFiles:
+    """The files of one folder: implements ``core.ports.Files``.
+
+    Parameters
+    ----------
+    folder
+        Every name is relative to it; names that lead out of it are refused.
+    mode
+        Permissions of the files it writes; `SECRET_MODE` for keys and secrets.
+    """
+
+    __slots__ = ("_folder", "_mode")
+
+    def __init__(self, folder: Path, *, mode: int = FILE_MODE) -> None:
+        self._folder = folder
+        self._mode = mode
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this door."""
+        return self._folder
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder.
+
+        Returns
+        -------
+        bytes
+            All of it.
+
+        Raises
+        ------
+        StorageError
+            If the file is missing or cannot be read.
+        """
+        path = self.path(name)
+        with storage_errors(f"read {name}"):
+            return path.read_bytes()
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Replace or create a file: old or new content, never a mixture, durable on return."""
+        replace(self.path(name), content, self._mode)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the file is there."""
+        return self.path(name).is_file()
+
+    def path(self, name: str) -> Path:
+        """Return where a file lies.
+
+        Parameters
+        ----------
+        name
+            Relative to the folder.
+
+        Returns
+        -------
+        Path
+            The path inside the folder.
+
+        Raises
+        ------
+        AccessError
+            If the name is absolute, blank or leads out of the folder.
+        """
+        parts = name.split("/")
+        if not name or "\0" in name or any(part in {"", ".", ".."} for part in parts):
+            msg = f"a file name must stay inside its folder, was {name!r}"
+            raise AccessError(msg)
+        return self._folder.joinpath(*parts)

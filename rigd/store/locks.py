@@ -1,0 +1,179 @@
+"""One owner at a time: a file lock that names its owner, and the counter of owners.
+
+``flock`` belongs to the open file, so a second session in the same process is refused as well as
+one in another process (POSIX ``lockf`` would let it pass). The system drops the lock when the
+owner dies, so a file left behind is no obstacle.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from rigd.core.clock import iso
+from rigd.core.errors import AlreadyRunning, DataError, LogicError
+from rigd.store.files import FILE_MODE, make_folder, replace, storage_errors, write_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rigd.core.ports import Clock
+
+_OWNER_BYTES = 4096
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who holds a lock.
+
+    Parameters
+    ----------
+    pid
+        The process.
+    started
+        When it took the lock, ISO 8601 UTC.
+    what
+        What it runs, such as ``session 2013-10-07_1``.
+    """
+
+    pid: int
+    started: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return the owner for a message."""
+        return f"{self.what} (process {self.pid}, since {self.started})"
+
+
+class SessionLock:
+    """The right to be the one session of a bot; usable in a ``with`` statement.
+
+    Parameters
+    ----------
+    path
+        The lock file; it stays when the lock is released.
+    what
+        What the owner runs, for the message to others.
+    clock
+        Says since when.
+    """
+
+    __slots__ = ("_clock", "_fd", "_path", "_what")
+
+    def __init__(self, path: Path, *, what: str, clock: Clock) -> None:
+        self._path = path
+        self._what = what
+        self._clock = clock
+        self._fd = -1
+
+    @property
+    def held(self) -> bool:
+        """Tell whether this object holds the lock."""
+        return self._fd >= 0
+
+    def acquire(self) -> None:
+        """Take the lock without waiting.
+
+        Raises
+        ------
+        AlreadyRunning
+            If another process, or another session in this process, holds it; names the owner.
+        LogicError
+            If this very object holds it already.
+        StorageError
+            If the disk refuses.
+        """
+        if self._fd >= 0:
+            msg = f"a lock must be taken once, {self._path.name} is held by this session"
+            raise LogicError(msg)
+        make_folder(self._path.parent)
+        with storage_errors(f"lock {self._path.name}"):
+            self._fd = _locked(self._path)
+            owner = {"pid": os.getpid(), "started": iso(self._clock.now()), "what": self._what}
+            content = json.dumps(owner).encode() + b"\n"
+            os.ftruncate(self._fd, 0)
+            write_all(self._fd, content, 0)
+
+    def release(self) -> None:
+        """Give the lock back; without it, do nothing."""
+        if self._fd >= 0:
+            with storage_errors(f"unlock {self._path.name}"):
+                os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock."""
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the lock back."""
+        self.release()
+
+
+def read_owner(path: Path) -> Owner | None:
+    """Return who wrote a lock file last, dead or alive; None when it is blank or malformed."""
+    try:
+        with path.open("rb") as file:
+            held = json.loads(file.read(_OWNER_BYTES))
+        return Owner(pid=int(held["pid"]), started=str(held["started"]), what=str(held["what"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def next_epoch(path: Path) -> int:
+    """Count one more owner, durably; call it while the lock is held.
+
+    Parameters
+    ----------
+    path
+        The counter's file.
+
+    Returns
+    -------
+    int
+        The new owner's number, from 1, never the same twice.
+
+    Raises
+    ------
+    DataError
+        If the file holds no number.
+    StorageError
+        If the disk refuses.
+    """
+    with storage_errors(f"read {path.name}"):
+        text = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else "0"
+    if not (text.isascii() and text.isdigit()):
+        msg = f"{path.name} must hold a whole number, was {text[:40]!r}"
+        raise DataError(msg, fix="restore it from a backup, or write the journal's last epoch")
+    epoch = int(text) + 1
+    replace(path, f"{epoch}\n".encode(), FILE_MODE)
+    return epoch
+
+
+def _locked(path: Path) -> int:
+    """Return the open, locked file; again when it was replaced between opening and locking."""
+    while True:
+        descriptor = os.open(path, _FLAGS, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            _refuse(path)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
+
+
+def _refuse(path: Path) -> NoReturn:
+    owner = read_owner(path)
+    who = str(owner) if owner else "a process that has not yet said what it runs"
+    msg = f"another session of this bot is running: {who}"
+    raise AlreadyRunning(msg, fix="wait for it to end, or raise its stop flag")

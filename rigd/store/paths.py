@@ -1,0 +1,198 @@
+"""Where every file lies (ARCHITECTURE §8): a home holds ``env/`` and ``runs/``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import LogicError
+from rigd.core.values import BotIdentity
+
+if TYPE_CHECKING:
+    from datetime import date
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class BotTree:
+    """The output tree of one bot, ``runs/{BOT_IDENTITY}/``.
+
+    Parameters
+    ----------
+    root
+        The tree's folder.
+    identity
+        The bot it belongs to.
+    """
+
+    root: Path
+    identity: BotIdentity
+
+    @property
+    def logs(self) -> Path:
+        """The bot's standing logs (document 070)."""
+        return self.root / "logs"
+
+    @property
+    def trades(self) -> Path:
+        """Where trade_history lies."""
+        return self.root / "trades"
+
+    @property
+    def summaries(self) -> Path:
+        """Statistics of single sessions."""
+        return self.root / "summaries"
+
+    @property
+    def ledgers(self) -> Path:
+        """The books and their exports."""
+        return self.root / "ledgers"
+
+    @property
+    def ledger_db(self) -> Path:
+        """The books, ``{BOT_IDENTITY}_BOT_ledger.db``."""
+        return self.ledgers / f"{self.identity}_BOT_ledger.db"
+
+    @property
+    def transfers(self) -> Path:
+        """Transfers between accounts."""
+        return self.root / "transfers"
+
+    @property
+    def sessions(self) -> Path:
+        """One folder per session."""
+        return self.root / "sessions"
+
+    @property
+    def lock(self) -> Path:
+        """The file that lets one session of the bot run at a time."""
+        return self.root / "session.lock"
+
+    @property
+    def epoch(self) -> Path:
+        """The counter of the bot's owners (the lease epoch)."""
+        return self.root / "lease_epoch"
+
+    @property
+    def risk_state(self) -> Path:
+        """The latched kill switch and the persisted loss counter."""
+        return self.root / "risk_state.json"
+
+    def session(self, day: date, number: int) -> Path:
+        """Return the folder of a session.
+
+        Parameters
+        ----------
+        day
+            The exchange day.
+        number
+            The session's number on that day, from 1.
+
+        Returns
+        -------
+        Path
+            ``sessions/{YYYY-MM-DD}_{n}``.
+
+        Raises
+        ------
+        LogicError
+            If the number is not positive.
+        """
+        if number < 1:
+            msg = f"a session's number must count from 1, was {number}"
+            raise LogicError(msg)
+        return self.sessions / f"{day.isoformat()}_{number}"
+
+    def session_numbers(self, day: date) -> list[int]:
+        """Return the numbers of the sessions of a day that have a folder, ascending."""
+        prefix = f"{day.isoformat()}_"
+        names = [path.name.removeprefix(prefix) for path in self.sessions.glob(prefix + "*")]
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit())
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Every path of the product.
+
+    Parameters
+    ----------
+    root
+        RIGD_HOME: the folder that holds ``env/`` and ``runs/``.
+    """
+
+    root: Path
+
+    @property
+    def env(self) -> Path:
+        """Settings, keys and secrets."""
+        return self.root / "env"
+
+    @property
+    def runs(self) -> Path:
+        """Everything that a run leaves behind."""
+        return self.root / "runs"
+
+    @property
+    def control(self) -> Path:
+        """Where the control flags appear."""
+        return self.runs / "control"
+
+    @property
+    def logs(self) -> Path:
+        """The system logs (document 070)."""
+        return self.runs / "logs"
+
+    @property
+    def screeners(self) -> Path:
+        """Universes and screener results."""
+        return self.runs / "screeners"
+
+    @property
+    def cache(self) -> Path:
+        """What can be fetched or computed again."""
+        return self.runs / "cache"
+
+    @property
+    def backups(self) -> Path:
+        """Rotated archives."""
+        return self.runs / "backups"
+
+    @property
+    def backtest_results(self) -> Path:
+        """Results of backtests."""
+        return self.runs / "backtest_results"
+
+    @property
+    def latest(self) -> Path:
+        """A link to the newest session's folder."""
+        return self.runs / "latest"
+
+    def bot(self, identity: BotIdentity) -> BotTree:
+        """Return the output tree of a bot."""
+        return BotTree(self.runs / str(identity), identity)
+
+    def sim_broker(self, account: str) -> Path:
+        """Return the truth file of a simulated broker's account, which the engine never reads.
+
+        Parameters
+        ----------
+        account
+            1-64 letters, digits, ``_`` and ``-``.
+
+        Returns
+        -------
+        Path
+            ``runs/simulated_broker/{account}.log``.
+
+        Raises
+        ------
+        LogicError
+            If the account has another form.
+        """
+        if not _ACCOUNT.match(account):
+            msg = f"an account must be 1-64 letters, digits, '_' and '-', was {account!r}"
+            raise LogicError(msg)
+        return self.runs / "simulated_broker" / f"{account}.log"
