@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def settings(**overrides: object) -> Settings:
     """Return settings: the documents' defaults, the required keys, and overrides by either name.
 
-    Values may be texts as in ``.env_bot`` or values of the key's type; `MAX_TRADES` and `max_trades`
-    both name the key.
+    Values may be texts as in ``.env_bot`` or values of the key's type; `MAX_TRADES` and
+    `max_trades` both name the key.
     """
     values: dict[str, object] = {
         "version_tag": __version__,

@@ -24,7 +24,7 @@ from rigd.core.errors import OutcomeUnknown, ProtocolError, Unavailable
 from rigd.core.orders import Account, BrokerClock, BrokerPosition, CancelAck, Fill, OrderSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
     from rigd.broker.simulated.exchange import SimExchange
@@ -190,33 +190,33 @@ class SocketLink:
 
     def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Take an order in; exactly one attempt on the wire."""
-        return _one(OrderSnapshot, self._ask("submit", sends=True, request=pack(request)))
+        return _snapshot(self._ask("submit", sends=True, request=pack(request)))
 
     def cancel(self, cl_ord_id: str) -> CancelAck:
         """Cancel a working order."""
-        return CancelAck(self._ask("cancel", sends=True, cl_ord_id=cl_ord_id))
+        return _read(CancelAck, self._ask("cancel", sends=True, cl_ord_id=cl_ord_id))
 
     def replace(self, cl_ord_id: str, new: OrderRequest) -> OrderSnapshot:
         """Replace a working order by a new one; exactly one attempt on the wire."""
         answer = self._ask("replace", sends=True, cl_ord_id=cl_ord_id, new=pack(new))
-        return _one(OrderSnapshot, answer)
+        return _snapshot(answer)
 
     def find(self, cl_ord_id: str) -> OrderSnapshot | None:
         """Return the order of an id."""
         answer = self._ask("find", cl_ord_id=cl_ord_id)
-        return None if answer is None else _one(OrderSnapshot, answer)
+        return None if answer is None else _snapshot(answer)
 
     def open_orders(self) -> list[OrderSnapshot]:
         """Return the working orders."""
-        return [_one(OrderSnapshot, packed) for packed in self._ask("open_orders")]
+        return _many(OrderSnapshot, self._ask("open_orders"))
 
     def fills(self, since: datetime) -> list[Fill]:
         """Return the fills at or after an instant."""
-        return [_one(Fill, packed) for packed in self._ask("fills", since=iso(since))]
+        return _many(Fill, self._ask("fills", since=iso(since)))
 
     def positions(self) -> list[BrokerPosition]:
         """Return the open positions."""
-        return [_one(BrokerPosition, packed) for packed in self._ask("positions")]
+        return _many(BrokerPosition, self._ask("positions"))
 
     def account(self) -> Account:
         """Return the money."""
@@ -228,14 +228,31 @@ class SocketLink:
 
     def events(self, cursor: int) -> tuple[list[BrokerEvent], int]:
         """Return what happened after the first `cursor` events, and the new cursor."""
-        answer = self._ask("events", cursor=cursor)
-        return [is_event(unpack(packed)) for packed in answer["events"]], int(answer["cursor"])
+        return _read(_told, self._ask("events", cursor=cursor))
 
     def _ask(self, op: str, *, sends: bool = False, **arguments: object) -> Any:  # noqa: ANN401 - JSON values
         """Send one request and return its answer.
 
-        A failure before the first byte raises Unavailable. A failure after it raises OutcomeUnknown
-        where the request changes an order (`sends`), Unavailable where it may be repeated.
+        Parameters
+        ----------
+        op, arguments
+            What is asked.
+        sends
+            Whether the request changes an order, so that it must not be repeated.
+
+        Returns
+        -------
+        Any
+            The answer, as JSON holds it.
+
+        Raises
+        ------
+        Unavailable
+            If nothing can have left, or the request may be repeated.
+        OutcomeUnknown
+            If a request that changes an order has no answer.
+        unpack_error
+            The error of the broker family that the exchange answered with.
         """
         with self._lock:
             self._connected()
@@ -286,7 +303,8 @@ def _answer_to(number: int, text: bytes) -> Json:
         answer = json.loads(text)
     except ValueError:
         answer = None
-    if not isinstance(answer, dict) or answer.get("id") != number:
+    whole = isinstance(answer, dict) and isinstance(answer.get("error", {}), dict)
+    if not whole or answer.get("id") != number:
         msg = f"expected the answer to request {number}, was {text[:80]!r}"
         raise ProtocolError(msg)
     return cast("Json", answer)
@@ -298,3 +316,26 @@ def _one(cls: type[_T], packed: object) -> _T:
         return value
     msg = f"expected a {cls.__name__} from the simulated exchange, was {packed!r}"
     raise ProtocolError(msg)
+
+
+def _snapshot(packed: object) -> OrderSnapshot:
+    return _one(OrderSnapshot, packed)
+
+
+def _many(cls: type[_T], packed: object) -> list[_T]:
+    if isinstance(packed, list):
+        return [_one(cls, item) for item in packed]
+    msg = f"expected a list of {cls.__name__} from the simulated exchange, was {packed!r}"
+    raise ProtocolError(msg)
+
+
+def _told(answer: Json) -> tuple[list[BrokerEvent], int]:
+    return [is_event(unpack(packed)) for packed in answer["events"]], int(answer["cursor"])
+
+
+def _read(reader: Callable[[Any], _T], answer: Any) -> _T:  # noqa: ANN401 - JSON values
+    try:
+        return reader(answer)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        msg = f"an answer of the simulated exchange makes no sense: {answer!r}"
+        raise ProtocolError(msg) from error

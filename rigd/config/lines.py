@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from dotenv.parser import parse_stream
 
 from rigd.core.errors import ConfigError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_BYTES = 65_536
 MAX_KEYS = 512
@@ -123,8 +120,8 @@ def decode(content: bytes, *, source: str) -> str:
             line = content.count(b"\n", 0, error.start) + 1
             found = f"must be UTF-8, found byte 0x{content[error.start]:02x}"
             problem = Problem(f"{source}:{line}", found)
-    error_with_place: ConfigError = refusal(source, [problem])
-    raise error_with_place
+    refused = refusal(source, [problem])
+    raise refused
 
 
 def read_lines(text: str, *, source: str, known: Mapping[str, str]) -> Reading:

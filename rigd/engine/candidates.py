@@ -124,6 +124,8 @@ def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
     if not isinstance(approval, Approval):
         _judged(desk, candidate, Stage.RISK, Outcome.BLOCKED, approval)
         return None
+    for warning in approval.warnings:
+        _judged(desk, candidate, Stage.RISK, Outcome.ALLOWED, warning)
     door = desk.door.admit(
         symbol=candidate.symbol,
         qty=approval.qty,

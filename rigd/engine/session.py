@@ -122,6 +122,7 @@ class Session:
             self._step(BotState.STARTED, "self-checks passed, broker reconciled")
         if self.state is BotState.STARTED:
             self._step(BotState.IDLE, "waiting for the first window")
+        self.desk.save_latch()
         self.desk.recorder.sync()
 
     def catch_up(self, slice_: MarketSlice) -> None:
@@ -209,6 +210,7 @@ class Session:
             realised_pnl=self.desk.portfolio.realised(),
             closing_cash=account.cash,
         )
+        self.desk.save_latch()
         self.desk.recorder.record(self.closed, durable=True)
         return self.closed
 
@@ -273,8 +275,6 @@ class Session:
     def _guard_loss(self, slice_: MarketSlice) -> None:
         """Trip the kill switch on a breach, an unknown PnL or marks that are all stale."""
         desk = self.desk
-        if desk.kill_switch.tripped:
-            return
         if desk.portfolio.flat and not desk.portfolio.trades:
             return
         trip = desk.kill_switch.observe(

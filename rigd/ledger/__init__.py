@@ -1,1 +1,1 @@
-"""Double-entry books of one bot: a projection of the journal that the database itself keeps true."""
+"""Double-entry books of one bot: a projection of the journal, kept true by the database."""

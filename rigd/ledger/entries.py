@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ACCOUNT_ID_MAX = 22
 """Length of ACCTID in OFX."""
 
 _SEPARATOR = "\x1f"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,25 +146,30 @@ def fitid(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def literal(values: Sequence[object]) -> str:
+    """Return integers, texts and sequences of them as compact JSON, as SQLite's ``json_array``."""
+    return _ENCODE(values)
+
+
 def chain(previous: str, *content: object) -> str:
-    """Return the hash of a row: SHA-256 over the hash before it and the row's ASCII literal.
+    """Return the hash of a row: SHA-256 over the hash before it and the row as JSON.
 
     Parameters
     ----------
     previous
         The hash of the row before, hexadecimal.
     *content
-        Integers, texts, and tuples or lists of them.
+        Integers, texts, and sequences of them.
 
     Returns
     -------
     str
         64 hexadecimal characters.
     """
-    return hashlib.sha256((previous + ascii(content)).encode()).hexdigest()
+    return hashlib.sha256((previous + literal(content)).encode()).hexdigest()
 
 
-def seal(previous: str, body: tuple[Any, ...], legs: Sequence[tuple[Any, ...]]) -> str:
+def seal(previous: str, body: str, legs: str) -> str:
     """Return the hash of a transaction: over its columns but the hash, and all its legs.
 
     The journal's record numbers are no part of it: a crash adds records to the journal, and the
@@ -171,16 +180,16 @@ def seal(previous: str, body: tuple[Any, ...], legs: Sequence[tuple[Any, ...]]) 
     previous
         The hash of the transaction before.
     body
-        The columns of ``transactions`` but the last.
+        The columns of ``transactions`` but the last, as a JSON array.
     legs
-        The rows of ``legs`` in order, every column.
+        The columns of ``legs`` but the first, as a JSON array of arrays in order.
 
     Returns
     -------
     str
         64 hexadecimal characters.
     """
-    return hashlib.sha256((previous + ascii(body) + ascii(legs)).encode()).hexdigest()
+    return hashlib.sha256(f"{previous}{body}{legs}".encode()).hexdigest()
 
 
 def genesis(identity: str, account: AccountInfo, schema_version: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.ledger import chart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VERSION = 1
 """The version of the mapping below; a changed mapping is a new version."""

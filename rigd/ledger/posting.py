@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.clock import iso
 from rigd.core.errors import LedgerError
-from rigd.core.events import FillRecorded
 from rigd.core.money import MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, to_units
 from rigd.ledger.lots import Lot, LotBook, share
 from rigd.ledger.mapping import EventType, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rigd.core.events import FillRecorded
 
 LegRow = tuple[int, int, int, str, int, int, int]
 """A row of ``legs``: txn, leg, account, currency, amount, lot, quantity."""
@@ -69,7 +72,10 @@ class Routes:
 
     def __init__(self, mapping: Mapping[EventType, Rule]) -> None:
         self._mapping = mapping
-        self._opening = {1: _route(mapping, EventType.BUY), -1: _route(mapping, EventType.SELL_SHORT)}
+        self._opening = {
+            1: _route(mapping, EventType.BUY),
+            -1: _route(mapping, EventType.SELL_SHORT),
+        }
         self._closing = {
             1: _route(mapping, EventType.BUY_TO_COVER),
             -1: _route(mapping, EventType.SELL),
@@ -116,13 +122,16 @@ def execution(fill: FillRecorded, *, because: str = "") -> Execution:
     Raises
     ------
     LedgerError
-        If the quantity is not positive, the price is negative, or either has more decimals than
-        the books hold.
+        If the quantity is not positive, the price is negative, either has more decimals than the
+        books hold, or a text is not printable.
     """
     quantity = to_units(fill.qty, QUANTITY_DECIMALS)
     price = to_units(fill.price, PRICE_DECIMALS)
     if quantity <= 0 or price < 0:
         msg = f"a fill needs a positive quantity and a price, was {fill.qty} at {fill.price}"
+        raise LedgerError(msg)
+    if not (fill.exec_key and f"{fill.exec_key}{fill.symbol}{fill.strategy}".isprintable()):
+        msg = f"a fill needs an execution key and plain texts, was {fill.exec_key!r}"
         raise LedgerError(msg)
     at = iso(fill.ts)
     return Execution(
@@ -176,7 +185,15 @@ def compose(
         route = routes.closing(sign)
         settled = notional
         for lot, part, cost in closed:
-            legs.append((txn, len(legs) + 1, route.inventory, currency, sign * cost, lot, sign * part))
+            legs.append((
+                txn,
+                len(legs) + 1,
+                route.inventory,
+                currency,
+                sign * cost,
+                lot,
+                sign * part,
+            ))
             difference -= sign * cost
         if rest:
             settled = share(notional, fact.quantity - rest, fact.quantity)
@@ -186,7 +203,15 @@ def compose(
         route = routes.opening(sign)
     if rest:
         route = routes.opening(sign)
-        legs.append((txn, len(legs) + 1, route.inventory, currency, sign * notional, txn, sign * rest))
+        legs.append((
+            txn,
+            len(legs) + 1,
+            route.inventory,
+            currency,
+            sign * notional,
+            txn,
+            sign * rest,
+        ))
         lots.queue(fact.symbol).append(Lot(txn, sign, rest, notional))
     if difference:
         gains = routes.closing(sign).difference

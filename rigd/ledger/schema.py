@@ -151,12 +151,12 @@ END
 
 _SEALED = """
 CREATE TRIGGER legs_sealed BEFORE INSERT ON legs
-WHEN NEW.txn IS NOT (SELECT ifnull(max(txn), 0) + 1 FROM transactions) BEGIN
-  SELECT RAISE(ABORT, 'legs can only be added to the next transaction');
+WHEN NEW.txn <= (SELECT ifnull(max(txn), 0) FROM transactions) BEGIN
+  SELECT RAISE(ABORT, 'a posted transaction takes no more legs');
 END
 """
 
-_LEG_TWICE = """
+_BOOKS_ONCE = """
 CREATE TRIGGER books_once BEFORE INSERT ON books WHEN EXISTS (SELECT 1 FROM books) BEGIN
   SELECT RAISE(ABORT, 'a ledger belongs to one bot');
 END
@@ -195,7 +195,7 @@ def statements() -> tuple[str, ...]:
             *(_side_table(name, columns) for name, columns in SIDE_TABLES.items()),
             _SEAL,
             _SEALED,
-            _LEG_TWICE,
+            _BOOKS_ONCE,
             *(_numbered(name) for name in SIDE_TABLES),
             *(_refusal(name, verb) for name in tables for verb in ("UPDATE", "DELETE")),
             _POSTINGS,
@@ -235,12 +235,16 @@ def _side_table(name: str, columns: tuple[str, ...]) -> str:
     )
 
 
+_NUMBERED = """
+CREATE TRIGGER {name}_numbered BEFORE INSERT ON {name}
+WHEN NEW.item IS NOT (SELECT ifnull(max(item), 0) + 1 FROM {name}) BEGIN
+  SELECT RAISE(ABORT, '{name} is append-only');
+END
+"""
+
+
 def _numbered(name: str) -> str:
-    return (
-        f"CREATE TRIGGER {name}_numbered BEFORE INSERT ON {name}\n"
-        f"WHEN NEW.item IS NOT (SELECT ifnull(max(item), 0) + 1 FROM {name}) BEGIN\n"
-        f"  SELECT RAISE(ABORT, '{name} is append-only');\nEND"
-    )
+    return _NUMBERED.format(name=name)
 
 
 def _refusal(name: str, verb: str) -> str:

@@ -12,7 +12,7 @@ Quotes
     Files named ``*_quote_*``: ``ts_utc``, ``bid_close``, ``ask_close``; an empty field or the
     whole row missing is no quote.
 Days before
-    ``equity_daily/{SYM}.csv.gz`` (or ``.csv``): ``date``, ``close``, ``volume``, dates ascending.
+    Earlier bars of the folder, and ``equity_daily``: see `rigd.market.references`.
 
 Stamps are bar starts, or bar ends where that is declared for the folder (SPEC §3a.12). Files named
 ``*_ninjatrader_*`` are exports stamped at bar ends: without that declaration they are left alone.
@@ -24,35 +24,31 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.errors import DataError
 from rigd.core.values import Bar, Reference, require_symbol
 from rigd.market.findings import Findings
+from rigd.market.references import DAILY_FOLDER, read_daily_before, reference_before
+from rigd.market.rows import parse_bars, parse_spreads
 from rigd.market.stamps import (
-    EXCHANGE_ZONE,
     BarStamp,
     StampReader,
     exchange_date,
     exchange_day,
     minute_of,
 )
-from rigd.market.rows import DailyRow, Series, last_daily_before, parse_bars, parse_spreads
 from rigd.market.tables import SUFFIXES, read_header, read_table
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
     from zoneinfo import ZoneInfo
 
     from rigd.core.values import SessionDay
-
-MAX_REFERENCE_AGE_DAYS = 7
-"""Calendar days; the longest closing of the exchange since 1933 (September 2001)."""
+    from rigd.market.rows import Series
 
 _BARS_FOLDER = "equity_minute"
-_DAILY_FOLDER = "equity_daily"
 _VIX_FOLDER = "vix"
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9\-]*(?:\.[A-Z](?=[_.]|\Z))?")
 _QUOTE_NAME = re.compile(r"_quotes?(?=[_.])", re.IGNORECASE)
@@ -124,12 +120,10 @@ class BarFolder:
         self.folder = folder
         self._found = _find_files(folder, bar_stamp)
         self._wanted = frozenset(require_symbol(symbol) for symbol in symbols)
-        self._findings = Findings()
-        self._stamps = StampReader(zone)
-        self._shift = bar_stamp.shift
         self._series: dict[str, list[Series]] = {}
         self._spreads: dict[str, dict[int, float]] = {}
-        self._read()
+        self._days: dict[str, tuple[date, ...]] = {}
+        self._read(StampReader(zone), bar_stamp.shift)
         self.symbols = tuple(sorted(self._series))
 
     def day(self, session: SessionDay, previous: SessionDay | None = None) -> DayBars:
@@ -154,14 +148,27 @@ class BarFolder:
             If no symbol has a bar in the session, two files give the same bar, or a daily file is
             malformed.
         """
+        findings = Findings()
         dropped: list[Dropped] = []
-        bars = {symbol: self._session_bars(symbol, session, dropped) for symbol in self.symbols}
-        self._findings.raise_any(f"the bars in {self.folder}")
+        bars = {
+            symbol: self._session_bars(symbol, session, dropped, findings)
+            for symbol in self.symbols
+        }
+        findings.raise_any(f"the bars in {self.folder}")
         present = {symbol: rows for symbol, rows in bars.items() if rows}
         if not present:
             raise self._no_bars(session.day)
-        references = {symbol: self._reference(symbol, session, previous) for symbol in present}
-        self._findings.raise_any(f"the daily rows in {self.folder}")
+        references = {
+            symbol: reference_before(
+                session,
+                previous,
+                series=self._series[symbol],
+                days=self.days(symbol),
+                daily=read_daily_before(self._found.root, symbol, session.day, findings),
+            )
+            for symbol in present
+        }
+        findings.raise_any(f"the daily rows in {self._found.root}")
         return DayBars(
             bars=present,
             spreads={symbol: self._session_spreads(symbol, session) for symbol in present},
@@ -172,21 +179,24 @@ class BarFolder:
 
     def days(self, symbol: str) -> tuple[date, ...]:
         """Return the exchange dates on which a symbol has a bar, ascending."""
-        minutes = (row[0] for series in self._series.get(symbol, ()) for row in series.rows)
-        # Bars lie between 04:00 and 20:00 New York: five hours before UTC is on the same date.
-        noons = {(minute - 300) // 1440 * 1440 + 1020 for minute in minutes}
-        return tuple(exchange_date(noon) for noon in sorted(noons))
+        if symbol not in self._days:
+            minutes = (row[0] for series in self._series.get(symbol, ()) for row in series.rows)
+            # Trading is between 04:00 and 20:00 New York: five hours before UTC is the same date.
+            noons = {(minute - 300) // 1440 * 1440 + 1020 for minute in minutes}
+            self._days[symbol] = tuple(exchange_date(noon) for noon in sorted(noons))
+        return self._days[symbol]
 
-    def _read(self) -> None:
+    def _read(self, stamps: StampReader, shift: int) -> None:
+        findings = Findings()
         quotes = []
         for path in self._found.bars:
             if _QUOTE_NAME.search(path.name):
                 quotes.append(path)
             else:
-                self._read_bars(path)
+                self._read_bars(path, stamps, shift, findings)
         for path in quotes:
-            self._read_quotes(path)
-        self._findings.raise_any(f"the bars in {self.folder}")
+            self._read_quotes(path, stamps, shift, findings)
+        findings.raise_any(f"the bars in {self.folder}")
         missing = sorted(self._wanted - self._series.keys())
         if missing or not self._series:
             raise self._no_files(missing)
@@ -194,30 +204,32 @@ class BarFolder:
     def _source(self, path: Path) -> str:
         return path.relative_to(self._found.root).as_posix()
 
-    def _read_bars(self, path: Path) -> None:
+    def _read_bars(self, path: Path, stamps: StampReader, shift: int, findings: Findings) -> None:
         own = _symbol_of(path)
-        if self._findings.full or (self._skips(own) and "symbol" not in read_header(path)):
+        if findings.full or (self._skips(own) and "symbol" not in read_header(path)):
             return
-        table = read_table(path, self._source(path), self._findings)
+        table = read_table(path, self._source(path), findings)
         if table is None:
             return
-        for series in parse_bars(table, own, self._stamps, self._shift, self._findings):
+        for series in parse_bars(table, own, stamps, shift, findings):
             if not self._skips(series.symbol):
                 self._series.setdefault(series.symbol, []).append(series)
 
-    def _read_quotes(self, path: Path) -> None:
+    def _read_quotes(self, path: Path, stamps: StampReader, shift: int, findings: Findings) -> None:
         symbol = _symbol_of(path)
-        if self._findings.full or symbol not in self._series:
+        if findings.full or symbol not in self._series:
             return
-        table = read_table(path, self._source(path), self._findings)
+        table = read_table(path, self._source(path), findings)
         if table is not None:
-            spreads = parse_spreads(table, self._stamps, self._shift, self._findings)
+            spreads = parse_spreads(table, stamps, shift, findings)
             self._spreads.setdefault(symbol, {}).update(spreads)
 
     def _skips(self, symbol: str) -> bool:
         return bool(self._wanted) and symbol not in self._wanted
 
-    def _session_bars(self, symbol: str, session: SessionDay, dropped: list[Dropped]) -> list[Bar]:
+    def _session_bars(
+        self, symbol: str, session: SessionDay, dropped: list[Dropped], findings: Findings
+    ) -> list[Bar]:
         midnight, next_midnight = exchange_day(session.day)
         first = minute_of(session.open)
         merged: dict[int, tuple[Bar, str]] = {}
@@ -230,7 +242,7 @@ class BarFolder:
                 minute = row[0] - first
                 if minute in merged:
                     message = f"bar {minute} of {session.day} is in {merged[minute][1]} as well"
-                    self._findings.add(series.source, message, symbol)
+                    findings.add(series.source, message, symbol)
                     break
                 merged[minute] = (Bar(minute, *row[1:]), series.source)
         return [merged[minute][0] for minute in sorted(merged)]
@@ -242,47 +254,6 @@ class BarFolder:
         first = minute_of(session.open)
         minutes = range(session.minutes)
         return {m: spreads[first + m] for m in minutes if first + m in spreads}
-
-    def _reference(
-        self, symbol: str, session: SessionDay, previous: SessionDay | None
-    ) -> Reference:
-        oldest = session.day - timedelta(days=MAX_REFERENCE_AGE_DAYS)
-        if previous is not None:
-            oldest = previous.day
-        minute = self._before_from_minutes(symbol, session.day, oldest, previous)
-        daily = self._before_from_daily(symbol, session.day, oldest)
-        newest = max((x for x in (daily, minute) if x), key=itemgetter(0), default=None)
-        if newest is None:
-            return Reference()
-        return Reference(previous_close=newest[1], previous_volume=newest[2])
-
-    def _before_from_minutes(
-        self, symbol: str, day: date, oldest: date, previous: SessionDay | None
-    ) -> tuple[date, float, float] | None:
-        days = [earlier for earlier in self.days(symbol) if oldest <= earlier < day]
-        for earlier in reversed(days):
-            if previous is None:
-                first = minute_of(datetime.combine(earlier, time(9, 30), EXCHANGE_ZONE))
-                after = first + 390
-            else:
-                first, after = minute_of(previous.open), minute_of(previous.close)
-            rows = sorted(
-                row for series in self._series[symbol] for row in series.between(first, after)
-            )
-            if rows:
-                return earlier, rows[-1][4], sum(row[5] for row in rows)
-        return None
-
-    def _before_from_daily(
-        self, symbol: str, day: date, oldest: date
-    ) -> tuple[date, float, float] | None:
-        for suffix in (".csv.gz", ".csv"):
-            path = self._found.root / _DAILY_FOLDER / f"{symbol}{suffix}"
-            if path.is_file():
-                table = read_table(path, self._source(path), self._findings)
-                row = _last_daily_before(table, day, self._findings) if table else None
-                return row if row and row[0] >= oldest else None
-        return None
 
     def _no_files(self, missing: Sequence[str]) -> DataError:
         known = sorted({_symbol_of(path) for path in self._found.bars} | self._series.keys())
@@ -367,7 +338,7 @@ def _may_hold_bars(path: Path) -> bool:
     return (
         path.name.lower().endswith(SUFFIXES)
         and not any(part.startswith(".") for part in path.parts)
-        and not {_DAILY_FOLDER, _VIX_FOLDER} & set(path.parts[:-1])
+        and not {DAILY_FOLDER, _VIX_FOLDER} & set(path.parts[:-1])
     )
 
 

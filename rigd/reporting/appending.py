@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigd.config.choices import LogFormat
+from rigd.reporting.header import log_format_of, session_key
 from rigd.reporting.rows import Field, header_line
+from rigd.store.registry import COPIED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from rigd.core.events import SessionStarted
     from rigd.reporting.outputs import Outputs
 
 
 class LogAppender:
-    """Appends rows of one schema to logs of one writer.
+    """Appends rows of one schema to logs of one writer, and keeps the session's own copies.
 
     A log gets at most one row per journal entry, so the last row's ``seq`` tells where to go on
-    after a crash.
+    after a crash: rows that a log holds already are not written again.
 
     Parameters
     ----------
@@ -30,43 +32,50 @@ class LogAppender:
         The schema of the rows.
     writer
         The module that owns the logs.
-    written
-        Per log the last ``seq`` of this session that it holds already, from `last_seq`; rows up
-        to there are not written again.
-    titled
-        The logs whose CSV header stands already.
     """
 
-    def __init__(
-        self,
-        outputs: Outputs,
-        fields: Sequence[Field],
-        *,
-        writer: str,
-        written: Mapping[str, int] = MappingProxyType({}),
-        titled: Iterable[str] = (),
-    ) -> None:
+    def __init__(self, outputs: Outputs, fields: Sequence[Field], *, writer: str) -> None:
         self._outputs = outputs
         self._fields = fields
         self._writer = writer
-        self._written = dict(written)
-        self._titled = set(titled)
+        self._written: dict[str, int] = {}
+        self._lines: list[tuple[str, str]] = []
 
-    def append(self, name: str, line: str, *, seq: int, log_format: LogFormat) -> None:
+    def append(self, name: str, line: str, *, seq: int, started: SessionStarted) -> None:
         """Append the row of journal record `seq` to a log, unless the log holds it already."""
-        if seq <= self._written.get(name, 0):
+        self._lines.append((name, line))
+        self.open(name, started)
+        if seq > self._written[name]:
+            self._outputs.append_line(name, line, writer=self._writer)
+            self._written[name] = seq
+
+    def write_copies(self, started: SessionStarted) -> None:
+        """Write the session's part of each log into the session's folder."""
+        log_format = log_format_of(started)
+        logs = whole_logs(self._lines, self._fields, log_format)
+        for name in self._written:
+            if name in COPIED:
+                content = logs.get(name, b"")
+                self._outputs.write(f"session/{name}", content, writer=self._writer)
+
+    def open(self, name: str, started: SessionStarted) -> None:
+        """Make a log exist, with its title where it is CSV, and find where it stops."""
+        if name in self._written:
             return
-        if log_format is LogFormat.CSV and name not in self._titled:
-            self._outputs.append_line(name, header_line(self._fields), writer=self._writer)
-            self._titled.add(name)
-        self._outputs.append_line(name, line, writer=self._writer)
-        self._written[name] = seq
+        content = self._outputs.read(name)
+        title = header_line(self._fields)
+        self._written[name] = last_seq(content, session_key(started), self._fields)
+        if log_format_of(started) is LogFormat.CSV:
+            if title.encode() not in content:
+                self._outputs.append_line(name, title, writer=self._writer)
+        elif not content:
+            self._outputs.write(name, b"", writer=self._writer)
 
 
 def whole_logs(
     lines: Iterable[tuple[str, str]], fields: Sequence[Field], log_format: LogFormat
 ) -> dict[str, bytes]:
-    """Return (log name, line) pairs as whole files by log name, with a header where CSV needs it."""
+    """Return (log name, line) pairs as whole files, with a header where CSV needs it."""
     title = [header_line(fields)] if log_format is LogFormat.CSV else []
     texts: dict[str, list[str]] = {}
     for name, line in lines:
@@ -74,14 +83,14 @@ def whole_logs(
     return {name: "".join(f"{line}\n" for line in body).encode() for name, body in texts.items()}
 
 
-def last_seq(tail: bytes, session: str, fields: Sequence[Field]) -> int:
+def last_seq(content: bytes, session: str, fields: Sequence[Field]) -> int:
     """Return the number of the last journal record that a log shows of a session.
 
     Parameters
     ----------
-    tail
-        The end of the log file; it may begin inside a line and hold rows of other sessions. A
-        last line without its line end counts as not written.
+    content
+        The log file or its end; it may hold rows of other sessions. A last line without its line
+        end counts as not written.
     session
         The session's name, ``YYYY-MM-DD_n``.
     fields
@@ -90,11 +99,16 @@ def last_seq(tail: bytes, session: str, fields: Sequence[Field]) -> int:
     Returns
     -------
     int
-        The highest ``seq`` of the session's whole rows, 0 when there is none.
+        The ``seq`` of the session's last whole row, 0 when there is none.
     """
+    if session.encode() not in content:
+        return 0
     names = [field.name for field in fields]
-    lines = tail.decode(errors="replace").split("\n")[:-1]
-    return max((_seq_of(line, session, names) for line in lines), default=0)
+    for line in reversed(content.decode(errors="replace").split("\n")[:-1]):
+        seq = _seq_of(line, session, names)
+        if seq:
+            return seq
+    return 0
 
 
 def _seq_of(line: str, session: str, names: Sequence[str]) -> int:

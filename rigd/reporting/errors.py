@@ -7,7 +7,6 @@ error_tracebacks.log; one that concerns an order stands in both. Free text passe
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.config.choices import LogFormat
@@ -31,7 +30,7 @@ from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from rigd.reporting.outputs import Outputs
 
@@ -89,24 +88,16 @@ class ErrorMemory:
 class ErrorLogs:
     """Projection that appends to unresolved_orders.log and error_tracebacks.log.
 
+    Both files are there from the session's start on: an empty one says that nothing went wrong.
+
     Parameters
     ----------
     outputs
         The door to the standing files.
-    written, titled
-        What the logs hold already (`appending.LogAppender`).
     """
 
-    def __init__(
-        self,
-        outputs: Outputs,
-        *,
-        written: Mapping[str, int] = MappingProxyType({}),
-        titled: Iterable[str] = (),
-    ) -> None:
-        self._appender = LogAppender(
-            outputs, ERROR_FIELDS, writer=WRITER, written=written, titled=titled
-        )
+    def __init__(self, outputs: Outputs) -> None:
+        self._appender = LogAppender(outputs, ERROR_FIELDS, writer=WRITER)
         self._memory = ErrorMemory()
         self._seq = 0
 
@@ -115,9 +106,17 @@ class ErrorLogs:
         if entry.seq <= self._seq:
             return
         self._seq = entry.seq
-        for name, line in error_lines(entry, self._memory):
-            log_format = self._memory.log_format
-            self._appender.append(name, line, seq=entry.seq, log_format=log_format)
+        lines = error_lines(entry, self._memory)
+        started = self._memory.started
+        if started is None:
+            return
+        if isinstance(entry.record, SessionStarted):
+            self._appender.open(UNRESOLVED, started)
+            self._appender.open(TRACEBACKS, started)
+        for name, line in lines:
+            self._appender.append(name, line, seq=entry.seq, started=started)
+        if isinstance(entry.record, SessionClosed):
+            self._appender.write_copies(started)
 
 
 def error_lines(entry: Entry, memory: ErrorMemory) -> list[tuple[str, str]]:

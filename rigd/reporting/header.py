@@ -70,6 +70,11 @@ def instant_of(started: SessionStarted, minute: int) -> datetime:
     return started.session_open + timedelta(minutes=minute)
 
 
+def minutes_of(started: SessionStarted) -> int:
+    """Return the length of the session [minutes]."""
+    return minute_of(started, started.session_close)
+
+
 def minute_of(started: SessionStarted, instant: datetime) -> int:
     """Return the minute of the session that an instant lies in."""
     return (instant - started.session_open) // timedelta(minutes=1)

@@ -1,9 +1,9 @@
 """The standing logs of document 070, as rows made from the journal.
 
 One event is one line and every log has the same columns, `LOG_FIELDS`: the lists of documents 070
-and 090, the session's marks, a sentence for people and the rest of the record as details. LOG_FORMAT
-decides between JSON lines and CSV, DEBUG_LOG_LEVEL how quiet a row may be; errors are always
-written. With ENABLE_LOGGING off only the logs of starts, stops and emergencies are.
+and 090, the session's marks, a sentence for people and the rest of the record as details.
+LOG_FORMAT decides between JSON lines and CSV, DEBUG_LOG_LEVEL how quiet a row may be; errors are
+always written. With ENABLE_LOGGING off only the logs of starts, stops and emergencies are.
 
 structlog is not used here: a row is a pure function of journal entries with its time, order and
 values fixed, so there is no logger, context or processor chain to configure, and the plain encoder
@@ -47,7 +47,7 @@ from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
 from rigd.reporting.telling import Level, Memory, Told, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from rigd.reporting.outputs import Outputs
 
@@ -170,24 +170,16 @@ ALWAYS_WRITTEN = frozenset({"kill_switch.log", "disaster_mode.log", "start_log",
 class SessionLogs:
     """Projection that appends each journal entry to the logs that show it.
 
+    When the session closes, its own part of each log goes into its folder as well.
+
     Parameters
     ----------
     outputs
         The door to the standing files.
-    written, titled
-        What the logs hold already (`appending.LogAppender`).
     """
 
-    def __init__(
-        self,
-        outputs: Outputs,
-        *,
-        written: Mapping[str, int] = MappingProxyType({}),
-        titled: Iterable[str] = (),
-    ) -> None:
-        self._appender = LogAppender(
-            outputs, LOG_FIELDS, writer=WRITER, written=written, titled=titled
-        )
+    def __init__(self, outputs: Outputs) -> None:
+        self._appender = LogAppender(outputs, LOG_FIELDS, writer=WRITER)
         self._memory = Memory()
         self._seq = 0
 
@@ -196,9 +188,14 @@ class SessionLogs:
         if entry.seq <= self._seq:
             return
         self._seq = entry.seq
-        for name, line in log_lines(entry, self._memory):
-            log_format = self._memory.log_format
-            self._appender.append(name, line, seq=entry.seq, log_format=log_format)
+        lines = log_lines(entry, self._memory)
+        started = self._memory.started
+        if started is None:
+            return
+        for name, line in lines:
+            self._appender.append(name, line, seq=entry.seq, started=started)
+        if isinstance(entry.record, SessionClosed):
+            self._appender.write_copies(started)
 
 
 def log_lines(entry: Entry, memory: Memory) -> list[tuple[str, str]]:

@@ -15,3 +15,7 @@ class Outputs(Protocol):
     def append_line(self, name: str, line: str, *, writer: str) -> object:
         """Append one line to a log; the line carries no line end."""
         ...
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file, blank when it does not exist."""
+        ...

@@ -33,8 +33,11 @@ border:1px solid #e8cf8e;vertical-align:2px;margin-left:8px}
 padding:5px 12px 5px 0;white-space:nowrap;background:none}
 .rigd td{text-align:left;border-bottom:1px solid var(--rule);padding:5px 12px 5px 0;
 vertical-align:top;background:none;overflow-wrap:anywhere}
+.rigd th.n:last-child,.rigd td.n:last-child{padding-right:2px}
+.rigd>*+h2{margin-top:18px}
 .rigd tr:last-child td{border-bottom:0}
-.rigd th.n,.rigd td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.rigd th.n,.rigd td.n{text-align:right;padding-right:28px;
+font-variant-numeric:tabular-nums;white-space:nowrap}
 .rigd tr.total td{font-weight:650;border-top:1px solid #c6ced6}
 .rigd .gain{color:var(--gain)}.rigd .loss{color:var(--loss)}
 .rigd .empty{color:var(--muted);font-style:italic}

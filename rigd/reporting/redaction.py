@@ -16,18 +16,18 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A whole private key.
     (re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL), HIDDEN),
     # https://user:password@host
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s/:@]*):[^\s/@]+@"), rf"\1:{HIDDEN}@"),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]*):[^\s/@]+@"), rf"\1:{HIDDEN}@"),
     # Authorization: Bearer abc, Basic abc
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {HIDDEN}"),
     # key="two words", password: 'x'
     (
-        re.compile(rf"""(?i)([\w-]*{_WORD}[\w-]*["']?\s*[:=]\s*)(["'])(?:\\.|(?!\2).)*\2"""),
+        re.compile(rf"""(?i)({_WORD}[\w-]{{0,40}}["']?\s*[:=]\s*)(["'])(?:\\.|(?!\2).)*\2"""),
         rf"\1{HIDDEN}",
     ),
     # key=abc, token: abc, "password":123
     (
         re.compile(
-            rf"""(?i)([\w-]*{_WORD}[\w-]*["']?\s*[:=]\s*)(?!\[redacted\])[^\s,;&"'<>{{}}()\[\]]+"""
+            rf"""(?i)({_WORD}[\w-]{{0,40}}["']?\s*[:=]\s*)(?!\[redacted\])[^\s,;&"'<>{{}}()\[\]]+"""
         ),
         rf"\1{HIDDEN}",
     ),

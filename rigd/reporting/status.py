@@ -1,7 +1,7 @@
 """status.json: the session as a person watches it; for monitoring only, the books are official.
 
 `StatusFold` keeps what the journal tells; the host adds what only the running process knows
-(`Live`) and publishes the two together.
+(`Live`) and publishes the two together. Its changes of state are the rows of system_logs.log.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rigd.core.events import (
     RiskModeChanged,
     RiskTripped,
     SessionClosed,
+    SessionResumed,
     SessionStarted,
     StateChanged,
     TradeClosed,
@@ -24,8 +25,12 @@ from rigd.core.events import (
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
-from rigd.reporting.header import marks_of, session_key
+from rigd.reporting.appending import LogAppender
+from rigd.reporting.header import log_format_of, marks_of, session_key
+from rigd.reporting.logs import LOG_FIELDS, log_row
+from rigd.reporting.rows import row_line
 from rigd.reporting.summary import win_rate
+from rigd.reporting.telling import Memory, tell
 from rigd.reporting.text import json_document
 
 if TYPE_CHECKING:
@@ -35,9 +40,20 @@ if TYPE_CHECKING:
 
 WRITER = "rigd.reporting.status"
 NAME = "status.json"
+LOG_NAME = "system_logs.log"
 LABEL = "monitoring only; official = ledger"
 RUNNING = "RUNNING"
 """The status until the session's last record names another, CLOSED after a normal end."""
+
+
+_LOGGED = (
+    SessionStarted,
+    SessionResumed,
+    StateChanged,
+    RiskModeChanged,
+    RiskTripped,
+    SessionClosed,
+)
 
 
 class PositionLine(NamedTuple):
@@ -183,6 +199,8 @@ def status_document(inputs: StatusInputs) -> bytes:
 class StatusFold:
     """Projection that keeps what the journal tells of the status, and publishes on demand.
 
+    Starts, ends, changes of state and of risk mode are appended to system_logs.log as they come.
+
     Parameters
     ----------
     outputs
@@ -201,6 +219,8 @@ class StatusFold:
         self._signals: dict[str, set[tuple[str, int]]] = {}
         self._trades: list[TradeClosed] = []
         self._closed: SessionClosed | None = None
+        self._appender = LogAppender(outputs, LOG_FIELDS, writer=WRITER)
+        self._memory = Memory()
 
     def advance(self, entry: Entry) -> None:
         """Take in one entry; the same entry twice changes nothing."""
@@ -208,6 +228,7 @@ class StatusFold:
             return
         self._seq = entry.seq
         record = entry.record
+        self._log(entry)
         if isinstance(record, SessionStarted):
             self._started = record
         elif isinstance(record, StateChanged):
@@ -273,8 +294,21 @@ class StatusFold:
     def publish(self, live: Live, *, defense: bool = False) -> None:
         """Replace status.json; nothing is written before the session started."""
         inputs = self.inputs(live, defense=defense)
-        if inputs is not None:
-            self._outputs.write(NAME, status_document(inputs), writer=WRITER)
+        if inputs is None:
+            return
+        content = status_document(inputs)
+        self._outputs.write(NAME, content, writer=WRITER)
+        if self._closed is not None:
+            self._outputs.write(f"session/{NAME}", content, writer=WRITER)
+
+    def _log(self, entry: Entry) -> None:
+        self._memory.learn(entry.record)
+        started = self._memory.started
+        told = tell(entry.record, self._memory) if isinstance(entry.record, _LOGGED) else None
+        if told is None or started is None:
+            return
+        line = row_line(log_row(entry, told, started), LOG_FIELDS, log_format_of(started))
+        self._appender.append(LOG_NAME, line, seq=entry.seq, started=started)
 
     def _strategy(self, name: str) -> StrategyLine:
         trades = [trade for trade in self._trades if trade.strategy == name]

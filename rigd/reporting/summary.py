@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rigd.reporting.outputs import Outputs
 
 WRITER = "rigd.reporting.summary"
+COPIES = ("daily_summary.json", "session/daily_summary.json", "session_summary.json")
+"""The standing file, and the two that a closed session keeps: in its folder and in summaries/."""
+
 TICKERS_SHOWN = 5
 """How many tickers the best and worst lists name."""
 
@@ -113,7 +116,9 @@ class DailySummary:
         self._entries.append(entry)
         if isinstance(entry.record, SessionStarted | TradeClosed | SessionClosed):
             content = json_document(daily_summary(self._entries))
-            self._outputs.write("daily_summary.json", content, writer=WRITER)
+            closed = isinstance(entry.record, SessionClosed)
+            for name in COPIES if closed else COPIES[:1]:
+                self._outputs.write(name, content, writer=WRITER)
 
 
 def _marks(entries: Sequence[Entry], started: SessionStarted) -> dict[str, object]:

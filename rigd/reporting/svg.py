@@ -20,6 +20,7 @@ INK, MUTED, RULE, LINE, BAND = "#1f2933", "#66727f", "#e1e6eb", "#1d4e79", "#c9d
 GAIN, LOSS = "#1a7f4b", "#b3261e"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 30, 26
 _TICKS = 4
+_EDGE = 1e-9
 _FONT = "font-family='system-ui,-apple-system,Segoe UI,Helvetica,Arial,sans-serif'"
 
 
@@ -36,7 +37,9 @@ class _Scale(NamedTuple):
         return self.start + part * (self.end - self.start)
 
 
-def equity_svg(points: Sequence[EquityPoint], *, currency: str, opened: datetime) -> str:
+def equity_svg(
+    points: Sequence[EquityPoint], *, currency: str, opened: datetime, minutes: int
+) -> str:
     """Return the PnL curve of a session.
 
     Parameters
@@ -45,8 +48,8 @@ def equity_svg(points: Sequence[EquityPoint], *, currency: str, opened: datetime
         What `equity.equity_curve` returned.
     currency
         Shown in the title.
-    opened
-        The session's open, UTC.
+    opened, minutes
+        The session's open, UTC, and its length.
 
     Returns
     -------
@@ -54,10 +57,10 @@ def equity_svg(points: Sequence[EquityPoint], *, currency: str, opened: datetime
         One ``<svg>`` element.
     """
     values = [point.pnl for point in points] or [0.0]
-    last_minute = max([point.minute for point in points], default=0)
-    x = _Scale(0.0, float(max(last_minute, 1)), _LEFT, WIDTH - _RIGHT)
+    x = _Scale(0.0, float(minutes), _LEFT, WIDTH - _RIGHT)
     y = _vertical([*values, 0.0])
-    zero = f"<path d='M{_LEFT} {y(0.0):.1f}H{WIDTH - _RIGHT}' stroke='{MUTED}' stroke-dasharray='3 3'/>"
+    level = f"M{_LEFT} {y(0.0):.1f}H{WIDTH - _RIGHT}"
+    zero = f"<path d='{level}' stroke='{MUTED}' stroke-dasharray='3 3'/>"
     path = _path([(x(point.minute), y(point.pnl)) for point in points])
     colour = GAIN if values[-1] >= 0 else LOSS
     curve = f"<path d='{path}' fill='none' stroke='{LINE}' stroke-width='1.6'/>" if path else ""
@@ -71,7 +74,7 @@ def equity_svg(points: Sequence[EquityPoint], *, currency: str, opened: datetime
 
 
 def price_svg(
-    symbol: str, bars: Sequence[Bar], marks: Sequence[Marker], *, opened: datetime
+    symbol: str, bars: Sequence[Bar], marks: Sequence[Marker], *, opened: datetime, minutes: int
 ) -> str:
     """Return one symbol's price with its executions.
 
@@ -83,8 +86,8 @@ def price_svg(
         Its bars; the closes are drawn as a line over the band from low to high.
     marks
         Its executions: triangles, upwards for buys, filled for entries.
-    opened
-        The session's open, UTC.
+    opened, minutes
+        The session's open, UTC, and its length.
 
     Returns
     -------
@@ -92,8 +95,7 @@ def price_svg(
         One ``<svg>`` element.
     """
     prices = [p for bar in bars for p in (bar.low, bar.high)] + [mark.price for mark in marks]
-    minutes = [bar.minute for bar in bars] + [mark.minute for mark in marks]
-    x = _Scale(0.0, float(max([*minutes, 1])), _LEFT, WIDTH - _RIGHT)
+    x = _Scale(0.0, float(minutes), _LEFT, WIDTH - _RIGHT)
     y = _vertical(prices or [0.0, 1.0])
     upper = [(x(bar.minute), y(bar.high)) for bar in bars]
     lower = [(x(bar.minute), y(bar.low)) for bar in reversed(bars)]
@@ -130,8 +132,8 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     raw = (high - low) / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(f * power for f in (1.0, 2.0, 2.5, 5.0, 10.0) if f * power >= raw * 0.999)
-    first = math.ceil(low / step)
-    return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
+    first, last = math.ceil(low / step - _EDGE), math.floor(high / step + _EDGE)
+    return [round(i * step, 10) for i in range(first, last + 1)]
 
 
 def _label(x: float, y: float, text: str, anchor: str) -> str:
@@ -168,7 +170,8 @@ def _frame(title: str, content: str) -> str:
     shown = escape(title)
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}'"
-        f" height='{HEIGHT}' role='img' aria-label='{shown}' {_FONT} style='max-width:100%;height:auto'>"
+        f" height='{HEIGHT}' role='img' aria-label='{shown}' {_FONT}"
+        " style='max-width:100%;height:auto'>"
         f"<rect width='{WIDTH}' height='{HEIGHT}' fill='#ffffff'/>"
         f"<text x='{_LEFT}' y='18' font-size='12.5' font-weight='600' fill='{INK}'>{shown}</text>"
         f"{content}</svg>"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from rigd.core.events import Entry
+    from rigd.core.events import Entry, SessionStarted
 
 
 class Table(NamedTuple):
@@ -49,6 +49,12 @@ def signed(amount: Decimal) -> str:
     return f"{rounded:+,}" if rounded else "0.00"
 
 
+def price(value: Decimal) -> str:
+    """Return a price for reading: two places, more where it has them."""
+    text = plain(value)
+    return text if len(text.partition(".")[2]) > 2 else f"{value:.2f}"
+
+
 def percent(fraction: Decimal | None) -> str:
     """Return a fraction as a percentage for reading, a dash when it is undefined."""
     return "–" if fraction is None else f"{fraction * 100:.0f} %"
@@ -67,7 +73,7 @@ def session_table(entries: Sequence[Entry]) -> Table:
     rows = [
         ("Session", session_key(started)),
         ("Bot", started.bot),
-        ("Profile", ", ".join((started.profile.value, *marks_of(started)[1:]))),
+        ("Profile", _profile(started)),
         ("Broker", started.broker),
         ("Exchange day", f"{started.day.isoformat()}{', half day' if started.half_day else ''}"),
         ("Regular trading", span),
@@ -220,6 +226,11 @@ def pairs_table(title: str, pairs: Iterable[tuple[str, str]]) -> Table:
     return Table(title, ("What", "Value"), tuple(pairs))
 
 
+def _profile(started: SessionStarted) -> str:
+    profile = started.profile.value
+    return ", ".join((profile, *(mark for mark in marks_of(started) if mark != profile)))
+
+
 def _trade(trade: TradeClosed) -> tuple[str, ...]:
     flag = f" ({trade.error_code})" if trade.error_code else ""
     return (
@@ -229,8 +240,8 @@ def _trade(trade: TradeClosed) -> tuple[str, ...]:
         plain(trade.size),
         clock(trade.entry_time),
         clock(trade.exit_time),
-        plain(trade.entry_price),
-        plain(trade.exit_price),
+        price(trade.entry_price),
+        price(trade.exit_price),
         signed(trade.pnl),
         f"{trade.exit_reason}{flag}",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.core.events import Entry, SessionStarted, TradeClosed
+from rigd.core.events import Entry, SessionClosed, SessionStarted, TradeClosed
 from rigd.reporting.header import log_format_of, session_key, started_of
 from rigd.reporting.rows import Field, Kind, Value, make_row, table_bytes
 
@@ -110,7 +110,8 @@ class TradeHistory:
     """Projection that keeps trade_history of the newest session.
 
     The file is there from the session's first record on, so that a session without trades leaves
-    an empty table and not the trades of the day before.
+    an empty table and not the trades of the day before; when the session closes, its folder gets a
+    copy.
 
     Parameters
     ----------
@@ -136,10 +137,12 @@ class TradeHistory:
         elif isinstance(record, TradeClosed) and self._started is not None:
             self._rows.append(trade_row(entry.at, record, self._started))
             self._publish()
+        elif isinstance(record, SessionClosed):
+            self._publish("session/")
 
-    def _publish(self) -> None:
+    def _publish(self, folder: str = "") -> None:
         if self._started is None:
             return
         log_format = log_format_of(self._started)
         content = table_bytes(self._rows, TRADE_FIELDS, log_format)
-        self._outputs.write(f"trade_history.{log_format}", content, writer=WRITER)
+        self._outputs.write(f"{folder}trade_history.{log_format}", content, writer=WRITER)

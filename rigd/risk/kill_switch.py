@@ -294,9 +294,8 @@ def self_check(settings: Settings) -> SelfCheck:
         "no PnL": (None, True),
     }
     wrong = [name for name, (pnl, trips) in cases.items() if _trips(settings, pnl) is not trips]
-    detail = (
-        f"wrong answer to {', '.join(wrong)}" if wrong else f"{settings.daily_loss_limit} a day"
-    )
+    limit = f"trips at {plain(settings.daily_loss_limit)} of the equity"
+    detail = f"wrong answer to {', '.join(wrong)}" if wrong else limit
     return SelfCheck(name="risk.kill_switch", passed=not wrong, detail=detail)
 
 

@@ -104,6 +104,7 @@ class SessionLock:
         if self._fd >= 0:
             with storage_errors(f"unlock {self._path.name}"):
                 os.ftruncate(self._fd, 0)
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
 

@@ -13,12 +13,15 @@ from rigd.core.errors import ConfigError
 from rigd.core.values import SelfCheck, Window
 from rigd.strategy.definition import Strategy, required_bars
 from rigd.strategy.exits import ExitRules, rules_from
-from rigd.strategy.stepper import StepPlan
+from rigd.strategy.stepper import StepPlan, walk_days
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
 
     from rigd.config.schema import Settings
+    from rigd.core.values import Bar
+    from rigd.strategy.stepper import Trade
 
 MODULES = {
     "open": "rigd.strategy.opening",
@@ -131,6 +134,35 @@ def build(settings: Settings, window: Window) -> RunnableStrategy:
         required_bars=required_bars(window.analysis_end - window.start),
         entry_end=min(fills_before, window.exit_minute),
     )
+
+
+def simulate(
+    settings: Settings,
+    window: Window,
+    days: Iterable[Sequence[Bar]],
+    *,
+    latency_fraction: float = 0.0,
+    slippage: float = 0.0,
+) -> tuple[Trade, ...]:
+    """Run the strategy of a window over days of one symbol, with the numbers of its settings.
+
+    Parameters
+    ----------
+    settings, window
+        As `build` takes them.
+    days
+        The regular bars of each day, in time order.
+    latency_fraction, slippage
+        How fills are simulated: latency / bar length, and a fraction of the price.
+
+    Returns
+    -------
+    tuple of Trade
+        At most one a day; `day` counts from 0.
+    """
+    plan = build(settings, window)
+    stepped = plan.step_plan(latency_fraction=latency_fraction, slippage=slippage)
+    return walk_days(plan.strategy, days, plan.params, plan.rules, stepped)
 
 
 def self_check(settings: Settings) -> SelfCheck:

@@ -74,7 +74,7 @@ def test_a_straight_rise_is_all_trend_and_a_flat_line_none() -> None:
     assert adx_last([10.0] * 40, [10.0] * 40, [10.0] * 40) == 0.0
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(CENTS)
 def test_adx_is_causal_and_between_0_and_100(bars) -> None:
     """Cutting the series leaves the values before the cut as they were."""

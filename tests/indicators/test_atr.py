@@ -31,7 +31,7 @@ def test_too_few_bars_are_all_warm_up() -> None:
     assert np.isnan(atr_wilder(*walk(13))).all()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(CENTS)
 def test_atr_is_causal(bars) -> None:
     """Cutting the series leaves the values before the cut as they were."""

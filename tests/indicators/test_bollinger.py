@@ -47,7 +47,7 @@ def test_the_scalar_form_is_the_last_element(bars) -> None:
         assert found == (lower[-1], middle[-1], upper[-1])
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(CENTS)
 def test_bands_are_causal_and_agree_with_the_standard_library(bars) -> None:
     """Each value is the mean and pstdev of its own window, whatever comes later."""

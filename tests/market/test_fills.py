@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rigd.market import fills
@@ -116,6 +116,7 @@ def test_stops_slip_and_targets_do_not(code, direction, price) -> None:
     assert fills.exit_fill(code, 100.0, 0.01, direction) == pytest.approx(price, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(9_000, 11_000), min_size=4, max_size=4),
     st.integers(9_000, 11_000),

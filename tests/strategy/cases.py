@@ -7,7 +7,6 @@ import math
 from typing import NamedTuple
 
 from rigd.strategy import closing, midday, opening
-from rigd.strategy.definition import Strategy
 from rigd.strategy.exits import ExitRules
 from rigd.strategy.stepper import StepPlan
 
@@ -22,7 +21,7 @@ CLOSE_PLAN = StepPlan(372, 387, 4, shorts=True)
 class Case(NamedTuple):
     """One strategy with all its numbers."""
 
-    strategy: Strategy
+    strategy: object
     params: tuple
     rules: ExitRules
     plan: StepPlan

@@ -17,11 +17,11 @@ def rounded(price):
 
 
 def day_table(bars):
-    """Return the day as a frame with the session's VWAP after each bar."""
+    """Return the day's columns with the session's VWAP after each bar."""
     table = pd.DataFrame(list(bars), columns=["minute", "open", "high", "low", "close", "volume"])
     typical = (table["high"] + table["low"] + table["close"]) / 3.0
     table["vwap"] = (typical * table["volume"]).cumsum() / table["volume"].cumsum()
-    return table
+    return Columns(table)
 
 
 def signal(name, table, params, plan):
@@ -69,10 +69,21 @@ def average_true_range(table, period):
     return out
 
 
-def trade(name, bars, params, rules, plan):
+class Columns:
+    """The columns of a day as plain lists, which are faster to walk than a frame."""
+
+    def __init__(self, table):
+        self.table = table
+        for name in table.columns:
+            setattr(self, name, table[name].tolist())
+
+    def __len__(self):
+        return len(self.minute)
+
+
+def trade(name, table, params, rules, plan):
     """Return (direction, signal, entry, exit minute, prices, reason, stale) or None."""
-    table = day_table(bars)
-    found = signal(name, table, params, plan)
+    found = signal(name, table.table, params, plan)
     if found is None or found[0] + 1 >= len(table):
         return None
     row, side = found

@@ -54,15 +54,15 @@ def as_told(trade):
 def test_stepper_equals_the_oracle_on_real_days(name) -> None:
     """Every real day and every parameter set gives the trade of the independent reading."""
     days = real_days()
+    tables = [oracle.day_table(bars) for bars in days]
     traded = 0
     for case in cases(name):
         found = {
             trade.day: as_told(trade)
             for trade in walk_days(case.strategy, days, case.params, case.rules, case.plan)
         }
-        # Every day meets every set once in a while; all pairs would take the oracle a minute.
-        for number in range(traded % 4, len(days), 4):
-            told = oracle.trade(name, days[number], case.params, case.rules, case.plan)
+        for number, table in enumerate(tables):
+            told = oracle.trade(name, table, case.params, case.rules, case.plan)
             assert found.get(number) == told, (case, number)
         traded += len(found)
     assert traded > 200
@@ -71,7 +71,8 @@ def test_stepper_equals_the_oracle_on_real_days(name) -> None:
 @pytest.mark.parametrize("name", ["open", "mid", "close"])
 def test_stepper_equals_the_oracle_on_synthetic_days(name) -> None:
     """Jumps, missing minutes and days that end early give the trade of the reading."""
-    days = synthetic_days(20261120, 60)
+    days = synthetic_days(20261120, 120)
+    tables = [oracle.day_table(bars) for bars in days]
     reasons = set()
     for number, case in enumerate(cases(name)):
         chosen = days[number % 5 :: 5]
@@ -79,8 +80,8 @@ def test_stepper_equals_the_oracle_on_synthetic_days(name) -> None:
             trade.day: as_told(trade)
             for trade in walk_days(case.strategy, chosen, case.params, case.rules, case.plan)
         }
-        for day, bars in enumerate(chosen):
-            told = oracle.trade(name, bars, case.params, case.rules, case.plan)
+        for day, table in enumerate(tables[number % 5 :: 5]):
+            told = oracle.trade(name, table, case.params, case.rules, case.plan)
             assert found.get(day) == told, (case, day)
         reasons |= {(trade[6], trade[7]) for trade in found.values()}
     assert {("stop_loss", False), ("target_hit", False), ("timeout", False)} <= reasons
@@ -134,11 +135,11 @@ def test_symbol_with_too_few_analysis_bars_is_skipped() -> None:
 
 def test_levels_act_on_the_entry_bar_without_the_test_of_the_open() -> None:
     """On the entry bar a target below the open fills at its level, not at the open."""
-    # Entry 101 × 1.001 of slippage = 101.101; target × 1.0005 = 101.1515505
-    bars = signal_day([Bar(6, 101.0, 102.0, 101.0, 102.0, 100.0), *flat(range(7, 21), 102.0)])
-    rules = PLAIN._replace(target_fraction=0.0005)
-    trade = run(bars, rules, PLAN._replace(slippage=0.001))
-    assert trade == (1, 5, 6, 6, 101.101, 101.151551, TARGET, False)
+    # Half a bar from 103 to 101 is 102; the target 102 × 1.005 = 102.51 lies under the open.
+    bars = signal_day([Bar(6, 103.0, 103.0, 101.0, 101.0, 100.0)])
+    rules = PLAIN._replace(target_fraction=0.005)
+    trade = run(bars, rules, PLAN._replace(latency_fraction=0.5))
+    assert trade == (1, 5, 6, 6, 102.0, 102.51, TARGET, False)
 
 
 def test_stop_comes_before_target_inside_one_bar() -> None:
@@ -280,6 +281,14 @@ def test_grid_equals_the_exact_rounding_next_to_ties() -> None:
             assert on_grid(price) == exact
             naive_misses += round(price * 1e6) / 1e6 != exact
     assert naive_misses > 0
+
+
+def test_exact_ties_go_to_the_even_neighbour() -> None:
+    """Odd multiples of 1/128 are exact halves of a step: 7812.5 and 23437.5 steps by hand."""
+    assert on_grid(1 / 128) == 0.007812
+    assert on_grid(3 / 128) == 0.023438
+    ties = [number / 128 for number in range(1, 60_001, 2)]
+    assert all(on_grid(price) == float(price_from_float(price)) for price in ties)
 
 
 @settings(max_examples=300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rigd.broker.simulated.exchange import CL_ORD_ID_MAX, MIN_NOTIONAL, ORD_TYPES
+from rigd.broker.simulated.admission import CL_ORD_ID_MAX, MIN_NOTIONAL, ORD_TYPES
 from rigd.core.errors import AuthError, BrokerError, NotSupported, Unavailable
 from rigd.core.money import ORDER_QUANTITY_DECIMALS
 from rigd.core.orders import Capabilities, Gap, TimeInForce

@@ -14,7 +14,7 @@ from typing import Any
 from rigd.broker.wire import pack, unpack
 from rigd.core.clock import from_iso, iso
 from rigd.core.errors import DataError
-from rigd.core.money import PRICE_STEP, ZERO, money, notional
+from rigd.core.money import PRICE_STEP, ZERO, money, notional, price_from_float
 from rigd.core.orders import (
     TERMINAL,
     BrokerEvent,
@@ -127,13 +127,14 @@ class Book:
         The cash of the account before its first session [currency].
     """
 
-    __slots__ = ("cash", "events", "fills", "holdings", "orders", "taken", "working")
+    __slots__ = ("cash", "events", "fills", "holdings", "marks", "orders", "taken", "working")
 
     def __init__(self, cash: Decimal) -> None:
         self.cash = cash
         self.orders: dict[str, Order] = {}
         self.working: dict[str, Order] = {}
         self.holdings: dict[str, Holding] = {}
+        self.marks: dict[str, float] = {}
         self.fills: list[Fill] = []
         self.events: list[BrokerEvent] = []
         self.taken = 0
@@ -149,6 +150,26 @@ class Book:
             BrokerPosition(symbol=symbol, qty=holding.qty, avg_px=holding.avg_px)
             for symbol, holding in sorted(self.holdings.items())
         ]
+
+    def group(self, name: str) -> list[Order]:
+        """Return the working orders of a group in order of acceptance; none for a blank name."""
+        if not name:
+            return []
+        return [order for order in self.working.values() if order.request.oco_group == name]
+
+    def working_in(self, symbol: str) -> list[Order]:
+        """Return the working orders in a symbol in order of acceptance."""
+        return [order for order in self.working.values() if order.request.symbol == symbol]
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """Return the last price that was seen of a symbol [currency/share]."""
+        mark = self.marks.get(symbol)
+        return None if mark is None else price_from_float(mark)
+
+    def equity(self) -> Decimal:
+        """Return cash and positions at their marks [currency]."""
+        held = self.holdings.items()
+        return money(self.cash + sum((h.qty * (self.mark(s) or h.avg_px) for s, h in held), ZERO))
 
     def take(self, change: Change, at: datetime) -> None:
         """Take in one change that happened at an instant of exchange time."""
@@ -226,6 +247,11 @@ class Book:
         if order.status in TERMINAL:
             self.working.pop(order.request.cl_ord_id, None)
         self.events.append(order.snapshot())
+
+
+def level_of(request: OrderRequest) -> Decimal | None:
+    """Return the level of a resident order [currency/share]; None for a market order."""
+    return request.stop_price if request.stop_price is not None else request.limit_price
 
 
 def pack_change(change: Change) -> dict[str, Any]:

@@ -13,13 +13,12 @@ write nothing; repeated after a restart they change nothing again.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rigd.broker.simulated.admission import Refusal, buying_power, judge, judge_id
 from rigd.broker.simulated.book import (
     Book,
     CancelRefused,
@@ -31,11 +30,17 @@ from rigd.broker.simulated.book import (
     pack_change,
     unpack_change,
 )
+from rigd.broker.simulated.matching import touched
 from rigd.core.clock import from_iso, iso, require_utc
-from rigd.core.errors import ConfigError, LogicError, OrderRejected, OutcomeUnknown, Unavailable
+from rigd.core.errors import (
+    ConfigError,
+    LogicError,
+    OrderRejected,
+    OutcomeUnknown,
+    Unavailable,
+)
 from rigd.core.money import (
     ORDER_QUANTITY_DECIMALS,
-    ZERO,
     money,
     notional,
     price_from_float,
@@ -51,14 +56,8 @@ from rigd.core.orders import (
     OrdStatus,
     OrdType,
 )
-from rigd.market.fills import (
-    NO_TOUCH,
-    STOP_GAPPED,
-    STOP_HIT,
-    exit_fill,
-    market_fill,
-    touch,
-)
+from rigd.market.fills import market_fill
+from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,25 +68,9 @@ if TYPE_CHECKING:
     from rigd.core.orders import BrokerEvent, BrokerPosition, Fill
     from rigd.core.values import Bar, MarketSlice
 
-MIN_NOTIONAL = Decimal(1)
-"""The smallest order that opens a position [currency] (SPEC §3a.11)."""
-
-MAX_QUANTITY = Decimal(10) ** 9
-"""The largest order [shares]."""
-
-MAX_PRICE = Decimal(10) ** 9
-"""The highest level of an order [currency/share]."""
-
-CL_ORD_ID_MAX = 32
-"""The longest client order id [characters]."""
-
-ORD_TYPES = frozenset({OrdType.MARKET, OrdType.LIMIT, OrdType.STOP})
-"""What the exchange can do."""
-
 STALE_EXIT = "stale_exit"
 """The reason on an exit that filled at the last mark because the session ended (SPEC §3a.8)."""
 
-_CL_ORD_ID = re.compile(rf"[A-Za-z0-9-]{{1,{CL_ORD_ID_MAX}}}\Z")
 _BAR = timedelta(minutes=1)
 
 _OPEN, _THROUGH = 0, 1
@@ -154,7 +137,6 @@ class SimExchange:
         self._book = Book(model.starting_cash)
         self._session: _Session | None = None
         self._ended: set[str] = set()
-        self._marks: dict[str, float] = {}
         self._pending: list[Change] = []
         self._usable = True
         for _, at, kind, data, _ in log.entries():
@@ -236,7 +218,7 @@ class SimExchange:
         """
         session = self._present()
         for symbol, bar in slice_.bars.items():
-            self._marks[symbol] = bar.close
+            self._book.marks[symbol] = bar.close
         session.now = max(session.now, slice_.start + _BAR)
         if session.moment < (slice_.minute, _OPEN):
             msg = f"minute {slice_.minute} must be opened before it is traded through"
@@ -260,9 +242,9 @@ class SimExchange:
         session = self._present()
         if not session.is_open:
             return
-        self._marks.update(marks or {})
+        self._book.marks.update(marks or {})
         for order in list(self._book.working.values()):
-            mark = self._marks.get(order.request.symbol)
+            mark = self._book.marks.get(order.request.symbol)
             waits = order.request.ord_type is OrdType.MARKET and not order.request.side.opens
             if waits and mark is not None and order.status not in TERMINAL:
                 self._fill(order, price_from_float(mark), session.now, synthetic=True)
@@ -298,7 +280,7 @@ class SimExchange:
         if known is not None:
             return known.snapshot()
         self._require_session(request)
-        refusal = self._refusal(request)
+        refusal = self._judge(request)
         self._take(request, refusal)
         self._commit("submit", {})
         return self._answer(request, refusal)
@@ -332,11 +314,11 @@ class SimExchange:
         self._require_session(new)
         old = self._book.working.get(cl_ord_id)
         if old is None:
-            refusal: tuple[str, str] | None = ("not_working", f"no working order {cl_ord_id}")
+            refusal: Refusal | None = Refusal("not_working", f"no working order {cl_ord_id}")
         elif (old.request.symbol, old.request.side) != (new.symbol, new.side):
-            refusal = ("other_order", "a replacement must keep symbol and side")
+            refusal = Refusal("other_order", "a replacement must keep symbol and side")
         else:
-            refusal = self._refusal(new, instead_of=old)
+            refusal = self._judge(new, instead_of=old)
         if refusal is None:
             self._do(
                 StatusChanged(
@@ -400,14 +382,12 @@ class SimExchange:
     def account(self) -> Account:
         """Return the money: cash, equity at the last marks, and what new positions may use."""
         self._require_usable()
-        held = self._book.holdings.items()
-        value = sum((h.qty * self._mark_of(s, h.avg_px) for s, h in held), ZERO)
         return Account(
             account_id=self._account_id,
             currency=self._currency,
             cash=self._book.cash,
-            equity=money(self._book.cash + value),
-            buying_power=self._buying_power(),
+            equity=self._book.equity(),
+            buying_power=buying_power(self._book, self._model.commission_fraction),
         )
 
     def clock(self) -> BrokerClock:
@@ -437,109 +417,16 @@ class SimExchange:
 
     # Deciding.
 
-    def _refusal(
-        self, request: OrderRequest, instead_of: Order | None = None
-    ) -> tuple[str, str] | None:
-        """Return code and text of why an order is refused, None when it is accepted."""
-        session = self._session
-        if session is None or not session.is_open:
-            return "market_closed", "the session is over"
-        rules = self._odd_form, self._odd_group, self._odd_position, self._no_funds
-        for rule in rules:
-            refusal = rule(request, instead_of)
-            if refusal is not None:
-                return refusal
+    def _judge(self, request: OrderRequest, instead_of: Order | None = None) -> Refusal | None:
+        """Return why an order is refused, None when it is accepted."""
+        if not self._started().is_open:
+            return Refusal("market_closed", "the session is over")
+        refusal = judge(request, self._book, self._model.commission_fraction, instead_of)
+        if refusal is not None:
+            return refusal
         if self._draws.uniform("reject", request.cl_ord_id) < self._model.reject_rate:
-            return "simulated", "refused at random"
+            return Refusal("simulated", "refused at random")
         return None
-
-    @staticmethod
-    def _odd_form(request: OrderRequest, _: Order | None) -> tuple[str, str] | None:
-        if request.ord_type not in ORD_TYPES:
-            return "bad_type", f"a {request.ord_type} order is not known here"
-        if request.qty > MAX_QUANTITY or request.qty != round_down(
-            request.qty, ORDER_QUANTITY_DECIMALS
-        ):
-            return "bad_quantity", f"at most {ORDER_QUANTITY_DECIMALS} decimals, was {request.qty}"
-        level = _level(request)
-        if level is not None and not (level.is_finite() and 0 < level < MAX_PRICE):
-            return "bad_price", f"a level must be positive and finite, was {level}"
-        return None
-
-    def _odd_group(self, request: OrderRequest, _: Order | None) -> tuple[str, str] | None:
-        if not request.oco_group:
-            return None
-        if request.side.opens or request.ord_type is OrdType.MARKET:
-            return "bad_group", "a group holds stops and limits that reduce a position"
-        for other in self._group(request.oco_group):
-            if (other.request.symbol, other.request.side) != (request.symbol, request.side):
-                return "bad_group", "a group holds orders of one symbol and side"
-        return None
-
-    def _odd_position(
-        self, request: OrderRequest, instead_of: Order | None
-    ) -> tuple[str, str] | None:
-        towards = request.side.sign * self._book.held(request.symbol)
-        if request.side.opens:
-            if towards < 0:
-                return "opposite_position", f"close the position in {request.symbol} first"
-            if any(
-                order.request.side.opens and order.request.side is not request.side
-                for order in self._working_in(request.symbol)
-            ):
-                return "opposite_order", f"an entry the other way works in {request.symbol}"
-            return None
-        if towards >= 0:
-            return "no_position", f"nothing to {request.side} in {request.symbol}"
-        if request.oco_group:
-            return None
-        spoken_for = sum(
-            order.leaves_qty
-            for order in self._working_in(request.symbol)
-            if not (order.request.side.opens or order.request.oco_group or order is instead_of)
-        )
-        if request.qty > -towards - spoken_for:
-            return (
-                "oversell",
-                f"{-towards - spoken_for} {request.symbol} are free to {request.side}",
-            )
-        return None
-
-    def _no_funds(self, request: OrderRequest, instead_of: Order | None) -> tuple[str, str] | None:
-        price = _level(request) or self._mark(request.symbol)
-        if not request.side.opens or price is None:
-            return None
-        needed = notional(price, request.qty)
-        if needed < MIN_NOTIONAL:
-            return "below_minimum", f"an order must be worth {MIN_NOTIONAL}, was {needed}"
-        needed += money(needed * self._model.commission_fraction)
-        free = self._buying_power(instead_of)
-        if needed > free:
-            return "insufficient_funds", f"{needed} needed, {free} free"
-        return None
-
-    def _buying_power(self, without: Order | None = None) -> Decimal:
-        """Cash, less what shorts brought in and would cost, less what working entries may take.
-
-        Without shorts and working entries that is the cash. The account has no leverage: when an
-        entry is taken, the gross exposure stays within the equity.
-
-        Returns
-        -------
-        Decimal
-            [currency]; `without` leaves one working order out.
-        """
-        free = self._book.cash
-        for symbol, holding in self._book.holdings.items():
-            if holding.qty < 0:
-                free += 2 * holding.qty * self._mark_of(symbol, holding.avg_px)
-        for order in self._book.working.values():
-            if order.request.side.opens and order is not without:
-                price = _level(order.request) or self._mark(order.request.symbol)
-                if price is not None:
-                    needed = order.leaves_qty * price
-                    free -= needed * (1 + self._model.commission_fraction)
-        return money(free)
 
     # Filling.
 
@@ -554,8 +441,7 @@ class SimExchange:
         if order.request.ord_type is OrdType.MARKET:
             self._fill_market(order, bar, start)
         else:
-            at_open = bar._replace(high=bar.open, low=bar.open)
-            self._fill_resident(order, at_open, start, test_open=True)
+            self._fill_resident(order, bar, start, test_open=True)
 
     def _inside_bar(self, order: Order, bar: Bar, start: datetime) -> None:
         if order.request.ord_type is not OrdType.MARKET:
@@ -584,30 +470,16 @@ class SimExchange:
         return round_down(request.qty * share, 0 if whole else ORDER_QUANTITY_DECIMALS) or None
 
     def _fill_resident(self, order: Order, bar: Bar, start: datetime, *, test_open: bool) -> None:
-        """Fill the member of an order's group that the bar reaches first, the stop before all."""
-        sells = order.request.side.sign < 0
-        group = self._group(order.request.oco_group) or [order]
-        stop = _nearest(group, OrdType.STOP, highest=sells)
-        target = _nearest(group, OrdType.LIMIT, highest=not sells)
-        direction = 1.0 if sells else -1.0
-        code, price = touch(
-            direction,
-            bar.open,
-            bar.high,
-            bar.low,
-            _float_level(stop),
-            _float_level(target),
-            test_open,
-        )
-        filled = stop if code in {STOP_HIT, STOP_GAPPED} else target
-        if code == NO_TOUCH or filled is None:
+        """Fill what the bar reaches first of an order and its group."""
+        orders = self._book.group(order.request.oco_group) or [order]
+        found = touched(orders, bar, test_open=test_open)
+        if found is None:
             return
         slippage = 0.0
-        if filled is stop:
-            request = filled.request
-            slippage = self._model.slippage_of(self._draws, request.cl_ord_id, filled.parts)
-        at_price = price_from_float(exit_fill(code, price, slippage, direction))
-        self._fill(filled, at_price, start)
+        if found.slips:
+            cl_ord_id = found.order.request.cl_ord_id
+            slippage = self._model.slippage_of(self._draws, cl_ord_id, found.order.parts)
+        self._fill(found.order, price_from_float(found.fill_price(slippage)), start)
 
     def _fill(
         self,
@@ -636,17 +508,17 @@ class SimExchange:
             )
         )
         if request.oco_group:
-            for sibling in self._group(request.oco_group):
+            for sibling in self._book.group(request.oco_group):
                 reason = "position_gone" if sibling is order else "oco"
                 self._drop(sibling, OrdStatus.CANCELED, reason)
         if not request.side.opens and not self._book.held(request.symbol):
-            for other in self._working_in(request.symbol):
+            for other in self._book.working_in(request.symbol):
                 if not other.request.side.opens:
                     self._drop(other, OrdStatus.CANCELED, "position_gone")
 
     # Keeping.
 
-    def _take(self, request: OrderRequest, refusal: tuple[str, str] | None) -> None:
+    def _take(self, request: OrderRequest, refusal: Refusal | None) -> None:
         self._do(
             OrderTaken(
                 request=request,
@@ -656,7 +528,7 @@ class SimExchange:
             )
         )
 
-    def _answer(self, request: OrderRequest, refusal: tuple[str, str] | None) -> OrderSnapshot:
+    def _answer(self, request: OrderRequest, refusal: Refusal | None) -> OrderSnapshot:
         if self._draws.uniform("lost_reply", request.cl_ord_id) < self._model.lost_reply_rate:
             msg = f"no answer to order {request.cl_ord_id}"
             raise OutcomeUnknown(msg)
@@ -682,18 +554,18 @@ class SimExchange:
         changes, self._pending = self._pending, []
         if not changes and kind not in {"begin", "end"}:
             return
-        session = self._started()
+        session, marks = self._started(), self._book.marks
         entry = {
             "session": session.key,
             "moment": list(session.moment),
-            "marks": {s: repr(self._marks[s]) for s in self._book.holdings if s in self._marks},
+            "marks": {s: repr(marks[s]) for s in self._book.holdings if s in marks},
             "changes": [pack_change(change) for change in changes],
             **data,
         }
         self._usable = False
         try:
             self._log.append(session.now, kind, entry, durable=True)
-        except OSError as error:
+        except (OSError, StorageError) as error:
             msg = f"the simulated exchange could not write its log: {error}"
             raise OutcomeUnknown(msg) from error
         self._usable = True
@@ -707,7 +579,7 @@ class SimExchange:
         session = self._started()
         minute, phase = data["moment"]
         session.moment, session.now = (minute, phase), at
-        self._marks.update({s: float(mark) for s, mark in data["marks"].items()})
+        self._book.marks.update({s: float(mark) for s, mark in data["marks"].items()})
         if kind == "end":
             self._ended.add(session.key)
         for packed in data["changes"]:
@@ -744,46 +616,13 @@ class SimExchange:
 
     def _require_session(self, request: OrderRequest) -> None:
         """Refuse what cannot even be recorded: no session yet, or an id that is not one."""
-        if not _CL_ORD_ID.match(request.cl_ord_id):
-            raise OrderRejected("bad_id", f"1-{CL_ORD_ID_MAX} letters, digits or hyphens expected")
+        refusal = judge_id(request.cl_ord_id)
         if self._session is None:
-            raise OrderRejected("market_closed", "no session has begun")
+            refusal = Refusal("market_closed", "no session has begun")
+        if refusal is not None:
+            raise OrderRejected(*refusal)
 
     def _require_usable(self) -> None:
         if not self._usable:
             msg = "the simulated exchange broke off within a step and must be started again"
             raise Unavailable(msg)
-
-    def _group(self, name: str) -> list[Order]:
-        if not name:
-            return []
-        return [order for order in self._book.working.values() if order.request.oco_group == name]
-
-    def _working_in(self, symbol: str) -> list[Order]:
-        return [order for order in self._book.working.values() if order.request.symbol == symbol]
-
-    def _mark(self, symbol: str) -> Decimal | None:
-        mark = self._marks.get(symbol)
-        return None if mark is None else price_from_float(mark)
-
-    def _mark_of(self, symbol: str, otherwise: Decimal) -> Decimal:
-        mark = self._mark(symbol)
-        return otherwise if mark is None else mark
-
-
-def _level(request: OrderRequest) -> Decimal | None:
-    """Return the level of a resident order; None for a market order."""
-    return request.stop_price if request.stop_price is not None else request.limit_price
-
-
-def _float_level(order: Order | None) -> float:
-    level = _level(order.request) if order else None
-    return math.nan if level is None else float(level)
-
-
-def _nearest(group: Sequence[Order], ord_type: OrdType, *, highest: bool) -> Order | None:
-    """Return the order of a type that prices reach first, of several in a group."""
-    orders = [order for order in group if order.request.ord_type is ord_type]
-    if not orders:
-        return None
-    return max(orders, key=_float_level) if highest else min(orders, key=_float_level)

@@ -1,0 +1,66 @@
+# Each target does its own set-up: Python 3.11 to 3.13, git and make are enough.
+# `make session` and `make test` are the two commands; the rest serves those who change the code.
+
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := env/requirements.lock
+WORKERS ?= 2
+REPORTS := .pytest_cache
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help session test tests test-notebooks test-system check gates notebooks bench-core lock clean
+
+help:
+	@echo "make session      set up, then run one trading day on the simulated broker"
+	@echo "make test         set up, then run every test, notebooks included"
+	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
+	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
+	@echo "make notebooks    execute the notebooks again and store their small outputs"
+	@echo "make bench-core   time the core: quiet bar, durable writes, books"
+	@echo "make lock         pin every dependency again (needs uv)"
+	@echo "make clean        remove the environment and the caches; runs/ stays"
+
+session: $(STAMP)
+	$(BIN)/rigd session
+
+test: tests test-notebooks
+
+tests: $(STAMP)
+	$(PYTEST) tests -n $(WORKERS) --junitxml=$(REPORTS)/tests.xml
+
+test-notebooks: $(STAMP)
+	$(PYTEST) notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+		--junitxml=$(REPORTS)/notebooks.xml
+
+test-system: $(STAMP)
+	bash tests/system/packages.sh
+	$(PYTEST) tests/system -m system --junitxml=$(REPORTS)/system.xml
+
+gates: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy rigd widgets
+	$(BIN)/lint-imports
+
+check: gates test
+
+notebooks: $(STAMP)
+	$(BIN)/python -m tests.refresh_notebooks
+
+bench-core: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --output-file $(LOCK)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find rigd widgets tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): $(LOCK) pyproject.toml env/set_up.sh
+	bash env/set_up.sh "$(PYTHON)" "$(VENV)"
+	touch $(STAMP)

@@ -1,0 +1,1 @@
+"""Parses arguments and calls one host; imports nothing heavy before a command runs."""

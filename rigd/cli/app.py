@@ -1,0 +1,195 @@
+"""The command line: ``rigd COMMAND``; each command ends with what to do next.
+
+Exit codes: 0 done, 1 error, 2 bad input, 3 another session owns the bot, 4 halted by a loss or a
+latched kill switch, 5 killed, 6 a record was changed, 7 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from rigd.core.errors import ExitCode, RigdError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A research and trading environment with a bot hosted in a notebook's kernel.",
+    epilog="Exit codes: 0 done, 1 error, 2 bad input, 3 already running, 4 halted, 5 killed, "
+    "6 record changed, 7 interrupted. Next: rigd session",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
+risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
+flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
+app.add_typer(config_app, name="config")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(risk_app, name="risk")
+app.add_typer(flags_app, name="flags")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+
+@app.command()
+def session(
+    data: Annotated[
+        str, typer.Option(help="Folder of bar files; the built-in sample without it.")
+    ] = "",
+    date: Annotated[str, typer.Option(help="Exchange day, YYYY-MM-DD.")] = "",
+    symbols: Annotated[str, typer.Option(help="What to trade, such as SPY,IBM,BAC.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting for this session; repeatable."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="Market seconds per second; 0 is as fast as possible.")
+    ] = 0.0,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run one session of the bot in a notebook's kernel, on the simulated broker."""
+    import rigd.cli.session as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            data=data,
+            day=date,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            speed=speed,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def verify(
+    record: Annotated[str, typer.Argument(help="A session's folder, or 'latest'.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Find every changed, cut or reordered byte of a session's record and of the books."""
+    import rigd.cli.records as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.verify(record, as_json=as_json))
+
+
+@app.command()
+def why(
+    symbol: Annotated[str, typer.Argument(help="The symbol to explain.")],
+    session: Annotated[str, typer.Option(help="A session's folder, or 'latest'.")] = "latest",
+) -> None:
+    """Tell the whole chain of decisions about a symbol in a session."""
+    import rigd.cli.records as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.why(symbol, session))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Check this machine and this home; name a fix for each finding."""
+    import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(as_json=as_json))
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[str, typer.Argument(help="A settings file; the bot's own without it.")] = "",
+) -> None:
+    """Check a settings file and report every error at once."""
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.check(file))
+
+
+@config_app.command("show")
+def config_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Show the bot's settings with their defaults; secrets never."""
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(as_json=as_json))
+
+
+@ledger_app.command("check")
+def ledger_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Check the books: balances, lots, chain."""
+    import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.check(as_json=as_json))
+
+
+@ledger_app.command("export")
+def ledger_export(
+    form: Annotated[str, typer.Option("--format", help="ofx, beancount, csv or json.")] = "ofx",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; beside the books without it.")
+    ] = None,
+) -> None:
+    """Export the books."""
+    import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.export(form, out))
+
+
+@risk_app.command("show")
+def risk_show() -> None:
+    """Show the kill switch and the day's loss counter."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.risk_show())
+
+
+@risk_app.command("reset")
+def risk_reset(
+    reason: Annotated[str, typer.Option(help="Why it may be reset; goes into the audit log.")],
+) -> None:
+    """Release a latched kill switch; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.risk_reset(reason))
+
+
+@flags_app.command("raise")
+def flags_raise(
+    command_name: Annotated[str, typer.Argument(metavar="start|stop|kill")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the flag and the audit log.")] = "",
+) -> None:
+    """Raise a control flag for the running session."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.flags_raise(command_name, reason))
+
+
+@flags_app.command("clear")
+def flags_clear() -> None:
+    """Remove the control flags that lie there; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.flags_clear())
+
+
+def _finish(code: int) -> None:
+    if code:
+        raise typer.Exit(int(code))
+
+
+def main() -> None:
+    """Run the command line; an error of rigd is printed with its fix and sets the exit code."""
+    try:
+        app()
+    except RigdError as error:
+        lines = [f"error: {error}"]
+        if error.fix:
+            lines.append(f"next: {error.fix}")
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.exit(int(error.exit_code))
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(int(ExitCode.INTERRUPTED))

@@ -1,0 +1,44 @@
+"""``rigd ledger check|export``: the books."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rigd.cli.console import open_bot_of, open_home, say, say_json, say_next
+from rigd.core.errors import ConfigError, ExitCode
+from rigd.hosts import books
+from rigd.store.files import replace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def check(*, as_json: bool) -> int:
+    """Check the books; return 0 when they balance and their chain is whole, else 6."""
+    bot = open_bot_of(open_home())
+    problems, facts = books.check_books(bot)
+    if as_json:
+        say_json({"problems": [str(problem) for problem in problems], "facts": dict(facts)})
+    else:
+        width = max(len(name) for name, _ in facts)
+        for name, value in facts:
+            say(f"  {name.ljust(width)}  {value:>20}")
+        for problem in problems:
+            say(f"problem: {problem}")
+        say("the books do not check out" if problems else "the books balance, their chain is whole")
+        say_next("rigd ledger export --format ofx")
+    return int(ExitCode.TAMPERED if problems else ExitCode.OK)
+
+
+def export(form: str, out: Path | None) -> int:
+    """Export the books to a file."""
+    if form not in books.FORMATS:
+        msg = f"--format must be one of {', '.join(books.FORMATS)}, was {form!r}"
+        raise ConfigError(msg)
+    bot = open_bot_of(open_home())
+    content = books.export_books(bot, form)
+    path = out or bot.home.bot(bot.identity).ledgers / f"{bot.identity}.{form}"
+    replace(path, content)
+    say(f"{len(content)} bytes written to {path}")
+    say_next("rigd ledger check")
+    return int(ExitCode.OK)

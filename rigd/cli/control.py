@@ -1,0 +1,52 @@
+"""``rigd flags`` and ``rigd risk``: ask a running session, release a latched kill switch."""
+
+from __future__ import annotations
+
+from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
+from rigd.core.errors import ConfigError, ExitCode
+from rigd.core.events import Command
+from rigd.hosts import operator
+from rigd.hosts.engine_run import read_latch
+from rigd.store.control import ControlFolder
+
+_ALLOWED = {command.value: command for command in (Command.START, Command.STOP, Command.KILL)}
+
+
+def flags_raise(name: str, reason: str) -> int:
+    """Raise a control flag."""
+    if name not in _ALLOWED:
+        msg = f"a flag must be one of {', '.join(_ALLOWED)}, was {name!r}"
+        raise ConfigError(msg)
+    home = open_home()
+    folder = ControlFolder(home.control, CLOCK, IDS)
+    file = folder.raise_flag(_ALLOWED[name], operator.name(), reason, "rigd flags")
+    say(f"raised {file}")
+    say_next("the engine obeys within 0.2 s of its next look; see status.json")
+    return int(ExitCode.OK)
+
+
+def flags_clear() -> int:
+    """Remove the flags that lie there."""
+    home = open_home()
+    removed = operator.clear_flags(home, CLOCK, IDS)
+    say(f"removed {', '.join(removed) if removed else 'nothing: no flag lay there'}")
+    say_next("rigd session")
+    return int(ExitCode.OK)
+
+
+def risk_show() -> int:
+    """Show the kill switch."""
+    bot = open_bot_of(open_home())
+    latch = read_latch(bot.home.bot(bot.identity).risk_state)
+    state = f"LATCHED: {latch.cause}: {latch.detail}" if latch.tripped else "not tripped"
+    say(f"kill switch of {bot.identity}: {state}")
+    say_next("rigd risk reset --reason '…'" if latch.tripped else "rigd session")
+    return int(ExitCode.OK)
+
+
+def risk_reset(reason: str) -> int:
+    """Release the kill switch."""
+    bot = open_bot_of(open_home())
+    say(operator.reset_risk(bot, reason, CLOCK))
+    say_next("rigd session")
+    return int(ExitCode.OK)

@@ -1,0 +1,79 @@
+"""Open, check and export the books of a bot from outside a session."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import ConfigError, Problem
+from rigd.core.money import plain
+from rigd.ledger import beancount, ofx, tables
+from rigd.ledger.book import Ledger
+from rigd.ledger.chart import find
+from rigd.ledger.verify import verify
+from rigd.store import manifest
+from rigd.store.database import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rigd.hosts.bot import Bot
+    from rigd.ledger.statement import Statement
+
+
+FORMATS: dict[str, Callable[[Statement], bytes]] = {
+    "ofx": ofx.render,
+    "beancount": lambda statement: beancount.render(statement).encode(),
+    "csv": lambda statement: tables.to_csv(statement).encode(),
+    "json": lambda statement: tables.to_json(statement).encode(),
+}
+"""Every form of export."""
+
+
+def open_books(bot: Bot) -> Ledger:
+    """Return the bot's ledger, or raise ConfigError when no session has made one yet."""
+    path = bot.home.bot(bot.identity).ledger_db
+    if not path.exists():
+        msg = f"the books of {bot.identity} must exist, found none"
+        raise ConfigError(msg, fix="run a session first: rigd session")
+    return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
+
+
+def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:
+    """Return what is wrong with the books, and their balances as (account, amount)."""
+    with closing(open_books(bot)) as ledger:
+        return list(ledger.check()), list(facts(ledger))
+
+
+def facts(ledger: Ledger) -> tuple[tuple[str, str], ...]:
+    """Return balances and head of the books as names and values."""
+    balances = tuple(
+        (f"{number} {find(number).name}", plain(amount))
+        for number, amount in ledger.balances().items()
+    )
+    txn, head = ledger.head
+    return (*balances, ("transactions", str(txn)), ("head", head[:16]))
+
+
+def export_books(bot: Bot, form: str) -> bytes:
+    """Return the books as ``ofx``, ``beancount``, ``csv`` or ``json``."""
+    with closing(open_books(bot)) as ledger:
+        return render(ledger, form)
+
+
+def render(ledger: Ledger, form: str) -> bytes:
+    """Return open books in one of `FORMATS`; ofx needs ofxtools."""
+    return FORMATS[form](ledger.statement())
+
+
+def verify_books(bot: Bot, folder: Path) -> list[Problem]:
+    """Return what was changed in the books since a session sealed their head."""
+    path = bot.home.bot(bot.identity).ledger_db
+    if not path.exists():
+        return [Problem(path.name, "the books are gone")]
+    head = None
+    if (folder / manifest.NAME).exists():
+        sealed = manifest.read(folder)["extra"].get("books") or [0, ""]
+        head = (int(sealed[0]), str(sealed[1])) if sealed[0] else None
+    return list(verify(path, expected_head=head))

@@ -1,0 +1,142 @@
+"""Open the bot of a home: provision the demo on first run, then read its sealed settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rigd.config.demo import demo_env_text, demo_identity
+from rigd.config.env_file import EnvFile, parse_env_file
+from rigd.config.identity import IdentityFile, read_identity
+from rigd.config.lines import decode
+from rigd.config.parse import parse_env
+from rigd.config.release import require_version
+from rigd.config.schema import Settings
+from rigd.core.values import BotIdentity, Profile
+from rigd.ledger.entries import AccountInfo
+from rigd.store.files import SECRET_MODE, LocalFiles
+from rigd.store.paths import Home
+from rigd.vault.keys import KeyRing, lstat_modes
+from rigd.vault.provision import provision
+from rigd.vault.secrets import ENV_BOT, IDENTITY, SecretStore
+from rigd.vault.security import check_launch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAINTEXT = ".env_bot"
+"""A TEST profile may keep its settings readable in ``env/.env_bot``; production never."""
+CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """The bot of a home, with its settings decrypted and validated.
+
+    Parameters
+    ----------
+    home
+        Where it lives.
+    identity, profile
+        Who it is.
+    identity_file
+        What else its identity says, such as rates by jurisdiction.
+    settings
+        Its settings.
+    settings_source
+        The file that they came from, for people.
+    """
+
+    home: Home
+    identity: BotIdentity
+    profile: Profile
+    identity_file: IdentityFile
+    settings: Settings
+    settings_source: str
+
+    @property
+    def account(self) -> AccountInfo:
+        """The broker account as the books keep it."""
+        return AccountInfo(
+            broker=self.identity.broker_code,
+            account_id=self.identity_file.ofx_account_id,
+            currency=CURRENCY,
+            entity=self.identity.entity_code,
+            jurisdiction=self.identity.jurisdiction_code,
+        )
+
+
+def env_door(home: Home) -> LocalFiles:
+    """Return the door to ``env/``: files are made with mode 0600 in folders with mode 0700."""
+    return LocalFiles(home.env, mode=SECRET_MODE)
+
+
+def keyring(home: Home) -> KeyRing:
+    """Return the key of a home; loose file modes are refused."""
+    return KeyRing(env_door(home), lstat_modes(home.env))
+
+
+def is_provisioned(home: Home) -> bool:
+    """Tell whether the home has a bot: its identity and its settings exist."""
+    files = env_door(home)
+    return files.exists(IDENTITY) and files.exists(ENV_BOT)
+
+
+def provision_demo(home: Home) -> tuple[str, ...]:
+    """Make key, identity and settings of the demo, marked TEST; return the files it made."""
+    files = env_door(home)
+    done = provision(
+        files,
+        keyring(home),
+        identity_json=demo_identity().text(),
+        env_text=demo_env_text(),
+    )
+    return done.created
+
+
+def open_bot(home: Home, version_file: Path) -> Bot:
+    """Return the bot of a provisioned home.
+
+    Parameters
+    ----------
+    home
+        Where it lives.
+    version_file
+        VERSION.md, which VERSION_TAG must equal.
+
+    Returns
+    -------
+    Bot
+        Ready to plan a session; nothing was written.
+
+    Raises
+    ------
+    SecretError
+        If a key or secret is missing, changed or in the wrong place.
+    ConfigError
+        If the settings or the identity are malformed.
+    """
+    files = env_door(home)
+    keys = keyring(home)
+    env = _env_file(files)
+    profile = check_launch(files, keys, key_path=env.env_bot_key)
+    secrets = SecretStore(files, keys)
+    identity_file = read_identity(secrets.read(IDENTITY))
+    plain = profile is Profile.TEST and files.exists(PLAINTEXT)
+    source = PLAINTEXT if plain else ENV_BOT
+    content = files.read(PLAINTEXT) if plain else secrets.read(ENV_BOT)
+    settings = parse_env(decode(content, source=f"env/{source}"), source=f"env/{source}")
+    require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
+    return Bot(
+        home=home,
+        identity=identity_file.identity(settings.broker_code),
+        profile=profile,
+        identity_file=identity_file,
+        settings=settings,
+        settings_source=f"env/{source}",
+    )
+
+
+def _env_file(files: LocalFiles) -> EnvFile:
+    text = decode(files.read(".env"), source="env/.env") if files.exists(".env") else ""
+    return parse_env_file(text, source="env/.env")

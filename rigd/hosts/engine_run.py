@@ -1,0 +1,311 @@
+"""One session's engine with its doors: lock, journal, books, simulated broker, flags, status."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rigd.core.clock import iso
+from rigd.core.errors import ConfigError, ExitCode, RigdError
+from rigd.core.events import Command, SessionClosed
+from rigd.core.money import ZERO, notional
+from rigd.hosts import finishing, records, replay, wiring
+from rigd.hosts.plan import make_plan
+from rigd.hosts.projections import Projections
+from rigd.ledger.book import Ledger
+from rigd.reporting.status import Live, PositionLine, status_document
+from rigd.risk.kill_switch import LatchState
+from rigd.store.chainlog import ChainLog
+from rigd.store.control import ControlFolder
+from rigd.store.database import open_database
+from rigd.store.files import make_folder, repoint
+from rigd.store.hashing import digest_tree
+from rigd.store.journal import open_journal
+from rigd.store.locks import SessionLock, next_epoch
+from rigd.store.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rigd.broker.simulated.exchange import SimExchange
+    from rigd.core.events import Entry
+    from rigd.core.ports import ControlClock, IdSource
+    from rigd.core.values import Bar
+    from rigd.engine.session import Session
+    from rigd.hosts.bot import Bot
+    from rigd.hosts.finishing import Finished
+    from rigd.hosts.request import SessionRequest
+    from rigd.store.journal import FileJournal
+
+
+class EngineRun:
+    """Everything that one session of a bot opens, runs and closes.
+
+    Parameters
+    ----------
+    bot
+        The bot.
+    request
+        What was asked for; checked here, before anything is written.
+    clock, ids
+        The control clock and the source of nonces.
+    """
+
+    def __init__(
+        self, bot: Bot, request: SessionRequest, clock: ControlClock, ids: IdSource
+    ) -> None:
+        self._bot = bot
+        self._request = request
+        self._clock = clock
+        self.plan = make_plan(bot.settings, request)
+        self._tree = bot.home.bot(bot.identity)
+        self.place = records.place_of(self._tree, self.plan.day.day)
+        flags = ControlFolder(bot.home.control, clock, ids)
+        self.commands = wiring.command_reader(flags, clock, self.plan.settings)
+        self._registry = Registry(
+            bot.home, bot.identity, day=self.plan.day.day, number=self.place.number
+        )
+        self._journal: FileJournal | None = None
+        self._session: Session | None = None
+        self._projections: Projections | None = None
+        self._parent = os.getppid()
+        self._began = clock.monotonic()
+        self._next_beat = self._next_status = float("-inf")
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the journal so far."""
+        return self._journal.entries() if self._journal is not None else ()
+
+    def bars(self) -> dict[str, list[Bar]]:
+        """Return the bars that the engine has seen, per symbol."""
+        return self._session.desk.bars if self._session is not None else {}
+
+    def chains(self) -> dict[str, str]:
+        """Return the chained logs of the session's folder with what they are chained to."""
+        return {records.JOURNAL: self._genesis()}
+
+    def orphaned(self) -> bool:
+        """Tell whether the process that started this one is gone."""
+        return os.getppid() != self._parent
+
+    async def run(self) -> Finished:
+        """Run the session to its end and write what it leaves.
+
+        Returns
+        -------
+        Finished
+            The state of the books and the warnings.
+        """
+        make_folder(self._tree.root)
+        what = f"session {self.plan.day.day.isoformat()}_{self.place.number}"
+        with SessionLock(self._tree.lock, what=what, clock=self._clock):
+            self._note_kernel({})
+            ledger = self._open_ledger()
+            try:
+                return await self._run_with(ledger)
+            finally:
+                ledger.close()
+                self._registry.close()
+
+    def status(self) -> dict[str, Any]:
+        """Return status.json's content for this instant."""
+        live = self._live()
+        if live is None or self._projections is None:
+            return {"state": "initialize", "pid": os.getpid()}
+        inputs = self._projections.status.inputs(live)
+        if inputs is None:
+            return {"state": "initialize", "pid": os.getpid()}
+        document: dict[str, Any] = json.loads(status_document(inputs))
+        return document
+
+    def note_finished(self, finished: Finished) -> None:
+        """Leave the end of the run in kernel.json, for the launcher."""
+        self._note_kernel({
+            "finished": True,
+            "books": finished.books,
+            "books_head": list(finished.head),
+            "warnings": list(finished.warnings),
+        })
+
+    def note_failure(self, error: BaseException) -> None:
+        """Leave the reason of a failed run in kernel.json, for the launcher."""
+        code = error.exit_code if isinstance(error, RigdError) else ExitCode.ERROR
+        self._note_kernel({
+            "exit_code": int(code),
+            "error_type": type(error).__name__,
+            "message": str(error),
+            "fix": error.fix if isinstance(error, RigdError) else "",
+        })
+
+    async def _run_with(self, ledger: Ledger) -> Finished:
+        exchange_log = self._open_exchange_log()
+        try:
+            exchange = self._open_exchange(exchange_log)
+            self._journal = self._open_journal()
+            self._projections = Projections(self._journal, ledger, self._registry, self._key())
+            if not self._closed():
+                await self._trade(exchange)
+            self._projections.advance()
+            entries = self._journal.entries()
+            finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
+            self._publish_status()
+            self._journal.seal()
+            repoint(self._bot.home.latest, self.place.folder)
+            return finished
+        finally:
+            exchange_log.close()
+
+    async def _trade(self, exchange: SimExchange) -> None:
+        assert self._journal is not None  # noqa: S101 - opened by the caller
+        broker = wiring.simulated_broker(exchange, str(self._bot.identity))
+        await broker.connect()
+        try:
+            self._session = await wiring.open_session(
+                self.plan, self._start(), broker, self._journal, self.commands
+            )
+            self._housekeep(0)
+            await replay.run(
+                self._session,
+                self.plan.feed,
+                exchange,
+                replay.Pace(self._clock, self._request.speed),
+                self._housekeep,
+            )
+            self._save_latch(self._session.desk.kill_switch.state)
+        finally:
+            await broker.close()
+
+    def _start(self) -> wiring.Start:
+        return wiring.Start(
+            identity=self._bot.identity,
+            profile=self._bot.profile,
+            number=self.place.number,
+            epoch=next_epoch(self._tree.epoch),
+            latch=read_latch(self._tree.risk_state),
+            save_latch=self._save_latch,
+            code_digest=digest_tree(_package_folder(), "**/*.py"),
+        )
+
+    def _housekeep(self, _minute: int) -> None:
+        """Carry records over; beat, publish and look at the parent when due."""
+        assert self._projections is not None  # noqa: S101 - opened before the session
+        self._projections.advance()
+        now = self._clock.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + self.plan.settings.heartbeat_interval_s
+            self._beat()
+        if now >= self._next_status:
+            self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
+            self._publish_status()
+        if self.orphaned():
+            self._parent = os.getppid()
+            self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
+
+    def _beat(self) -> None:
+        market = iso(self._session.desk.clock.now()) if self._session else ""
+        line = json.dumps({
+            "timestamp": iso(self._clock.now()),
+            "event": "heartbeat",
+            "pid": os.getpid(),
+            "session": self._key(),
+            "market_time": market,
+            "profile": self._bot.profile.value,
+        })
+        self._registry.append_line("heartbeat.log", line, writer="rigd.engine.watchdog")
+
+    def _publish_status(self) -> None:
+        live = self._live()
+        if live is not None and self._projections is not None:
+            self._projections.status.publish(live)
+
+    def _live(self) -> Live | None:
+        if self._session is None:
+            return None
+        desk = self._session.desk
+        positions = tuple(
+            PositionLine(
+                symbol=held.symbol,
+                strategy=held.strategy,
+                qty=held.signed_qty,
+                entry_price=held.entry_price,
+                mark=desk.mark(held.symbol),
+                unrealised=held.unrealised(desk.mark(held.symbol)),
+            )
+            for held in list(desk.portfolio.positions.values())
+        )
+        used = sum((notional(line.entry_price, abs(line.qty)) for line in positions), ZERO)
+        used += sum((order.leaves_notional for order in desk.working_entries()), ZERO)
+        return Live(
+            pid=os.getpid(),
+            minute=self._session.next_minute,
+            market_time=desk.clock.now(),
+            positions=positions,
+            unrealised=sum((line.unrealised or ZERO for line in positions), ZERO),
+            float_used=used,
+            uptime_s=int(self._clock.monotonic() - self._began),
+            updated_at=self._clock.now(),
+        )
+
+    def _closed(self) -> bool:
+        entries = self.entries()
+        return bool(entries) and isinstance(entries[-1].record, SessionClosed)
+
+    def _all_bars(self) -> dict[str, list[Bar]]:
+        return self.bars() or {symbol: list(bars) for symbol, bars in self.plan.feed.bars.items()}
+
+    def _open_ledger(self) -> Ledger:
+        path = self._registry.claim("ledger.db", writer="rigd.ledger.book")
+        make_folder(path.parent)
+        return Ledger(
+            open_database(path), identity=str(self._bot.identity), account=self._bot.account
+        )
+
+    def _open_exchange_log(self) -> ChainLog:
+        path = self._bot.home.sim_broker(str(self._bot.identity))
+        make_folder(path.parent)
+        chain = f"simulated_broker|{self._bot.identity}"
+        return ChainLog.open(path, chain) if path.exists() else ChainLog.create(path, chain)
+
+    def _open_exchange(self, log: ChainLog) -> SimExchange:
+        exchange = wiring.simulated_exchange(self.plan.settings, str(self._bot.identity), log)
+        day = self.plan.day
+        exchange.begin_session(day.day, self.place.number, day.open)
+        return exchange
+
+    def _open_journal(self) -> FileJournal:
+        make_folder(self.place.folder)
+        path = self._registry.claim("journal.log", writer="rigd.engine.session")
+        return open_journal(path, self._genesis())
+
+    def _genesis(self) -> str:
+        return records.genesis(self._bot.identity, self.plan.day.day, self.place.number)
+
+    def _key(self) -> str:
+        return records.session_key(self.plan.day.day, self.place.number)
+
+    def _save_latch(self, state: LatchState) -> None:
+        content = json.dumps(state.to_json(), indent=1, sort_keys=True).encode() + b"\n"
+        self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+
+    def _note_kernel(self, more: dict[str, Any]) -> None:
+        make_folder(self.place.folder)
+        fields = {"pid": os.getpid(), "updated_at": iso(self._clock.now())} | more
+        content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
+        self._registry.write("kernel.json", content, writer="rigd.hosts.session")
+
+
+def read_latch(path: Path) -> LatchState:
+    """Return the kill switch's state of a bot; a fresh one when there is none yet."""
+    if not path.exists():
+        return LatchState()
+    try:
+        return LatchState.from_json(json.loads(path.read_bytes()))
+    except ValueError as error:
+        msg = f"{path.name} must be readable: {error}"
+        raise ConfigError(msg, fix="restore it from a backup; trading stays halted") from error
+
+
+def _package_folder() -> Path:
+    return Path(__file__).resolve().parents[1]

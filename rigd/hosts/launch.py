@@ -1,0 +1,352 @@
+"""Run one session in the foreground: check, start the notebook, watch, seal the record.
+
+Everything that can be refused is refused here, before anything is written: settings, bars, flags
+that lie there, a latched kill switch, another session of the bot.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from rigd.config.sources import checkout, environment
+from rigd.core.clock import iso
+from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
+from rigd.core.events import Command, Entry, SessionClosed
+from rigd.hosts import finishing, records, supervisor
+from rigd.hosts.bot import is_provisioned, open_bot
+from rigd.hosts.engine_run import read_latch
+from rigd.hosts.plan import make_plan
+from rigd.hosts.provision import provision_home
+from rigd.hosts.request import SessionRequest
+from rigd.hosts.runner import Job
+from rigd.store import manifest
+from rigd.store.control import ControlFolder
+from rigd.store.files import make_folder, repoint
+from rigd.store.locks import SessionLock
+from rigd.store.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rigd.core.ports import ControlClock, IdSource
+    from rigd.hosts.bot import Bot
+    from rigd.hosts.records import Place
+    from rigd.store.paths import Home
+
+WRITER = "rigd.hosts.launch"
+NOTEBOOK = "session.ipynb"
+TICK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a running session stands.
+
+    Parameters
+    ----------
+    state
+        The bot's state.
+    minute, minutes
+        Minutes since the open that are complete, and the session's length.
+    trades
+        Trades so far.
+    """
+
+    state: str
+    minute: int
+    minutes: int
+    trades: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a session ended.
+
+    Parameters
+    ----------
+    folder
+        Its record.
+    exit_code
+        What the process should exit with.
+    closed
+        The session's last record; None when the kernel died before it.
+    entries
+        The journal.
+    books
+        What the ledger said, in a few words.
+    warnings
+        What went wrong without blocking.
+    message
+        Why there is no closed session; blank when there is one.
+    seal
+        The manifest's digest; blank when the record is not sealed.
+    """
+
+    folder: Path
+    exit_code: int
+    closed: SessionClosed | None
+    entries: tuple[Entry, ...]
+    books: str
+    warnings: tuple[str, ...]
+    message: str
+    seal: str
+
+
+class Launcher:
+    """Launches sessions of the bot of one home.
+
+    Parameters
+    ----------
+    home
+        RIGD_HOME.
+    clock, ids
+        The control clock and the source of nonces.
+    on_progress
+        Called while the session runs.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        clock: ControlClock,
+        ids: IdSource,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._home = home
+        self._clock = clock
+        self._ids = ids
+        self._on_progress = on_progress
+        self._interrupts = 0
+
+    def launch(self, request: SessionRequest) -> Ended:
+        """Run one session to its end.
+
+        Parameters
+        ----------
+        request
+            What is asked for; an unfinished session of the day is taken up again as it was asked.
+
+        Returns
+        -------
+        Ended
+            How it ended.
+        """
+        if not is_provisioned(self._home):
+            make_plan_of_demo(request)
+            provision_home(self._home, self._clock)
+        bot = open_bot(self._home, checkout() / "VERSION.md")
+        plan = make_plan(bot.settings, request)
+        tree = self._home.bot(bot.identity)
+        with self._owned(bot):
+            place = records.place_of(tree, plan.day.day)
+            request = _stored_request(place, request)
+            self._refuse_flags()
+            if not place.resumed:
+                refuse_latched(tree.risk_state)
+            make_folder(place.folder)
+            registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
+            registry.write("request.json", request.to_json().encode() + b"\n", writer=WRITER)
+            code, output = self._run(bot, place, request, plan.day.minutes)
+            return self._end(bot, place, registry, code, output)
+
+    @contextmanager
+    def _owned(self, bot: Bot) -> Iterator[None]:
+        """Hold the launch for this process; a kernel that outlived its launcher counts too."""
+        tree = self._home.bot(bot.identity)
+        make_folder(tree.root)
+        with SessionLock(tree.root / "launch.lock", what="rigd session", clock=self._clock):
+            probe = SessionLock(tree.lock, what="rigd session", clock=self._clock)
+            probe.acquire()
+            probe.release()
+            yield
+
+    def _refuse_flags(self) -> None:
+        pending = ControlFolder(self._home.control, self._clock, self._ids).pending()
+        found = [seen.file for seen in pending if seen.command is not Command.START]
+        if found:
+            msg = f"no stop or kill flag may lie in runs/control at start, found {', '.join(found)}"
+            raise AccessError(msg, fix="rigd flags clear")
+
+    def _run(
+        self, bot: Bot, place: Place, request: SessionRequest, minutes: int
+    ) -> tuple[int, str]:
+        job = Job(
+            notebook=str(checkout() / "notebooks" / NOTEBOOK),
+            output=str(place.folder / NOTEBOOK),
+            folder=str(place.folder),
+            parameters={
+                "home": str(self._home.root),
+                "request": request.to_json(),
+                "launched": True,
+            },
+        )
+        status = Registry(self._home, bot.identity).path("status.json")
+        with TemporaryDirectory(prefix="rigd-") as runtime:
+            variables = supervisor.run_environment(
+                environment(),
+                home=self._home.root,
+                kernels=checkout() / "env" / "jupyter",
+                runtime=Path(runtime),
+            )
+
+            def tick() -> None:
+                self._show(status, place.folder, minutes)
+
+            return supervisor.run_notebook(
+                job,
+                variables,
+                tick_s=TICK_S,
+                on_tick=tick,
+                on_interrupt=lambda: self._interrupt(place.folder),
+            )
+
+    def _interrupt(self, folder: Path) -> None:
+        """Ask for a graceful stop the first time, for a kill the second."""
+        self._interrupts += 1
+        pid = read_fields(folder / "kernel.json").get("pid")
+        if self._interrupts == 1 and isinstance(pid, int) and supervisor.ask_kernel(pid):
+            return
+        flags = ControlFolder(self._home.control, self._clock, self._ids)
+        flags.raise_flag(Command.KILL, "operator", "interrupted twice", "rigd session")
+
+    def _show(self, status: Path, folder: Path, minutes: int) -> None:
+        fields = read_fields(status)
+        if fields.get("session") == folder.name:
+            self._on_progress(
+                Progress(
+                    state=str(fields.get("state", "")),
+                    minute=int(fields.get("minute", 0) or 0),
+                    minutes=minutes,
+                    trades=int(fields.get("trades", 0) or 0),
+                )
+            )
+
+    def _end(self, bot: Bot, place: Place, registry: Registry, code: int, output: str) -> Ended:
+        folder = place.folder
+        day, number = records.day_and_number(folder)
+        chain = records.genesis(bot.identity, day, number)
+        entries = (
+            records.entries_of(folder, bot.identity) if (folder / records.JOURNAL).exists() else ()
+        )
+        closed = entries[-1].record if entries else None
+        kernel = read_fields(folder / "kernel.json")
+        if not isinstance(closed, SessionClosed):
+            return self._failed(folder, entries, kernel, code, output)
+        warnings = tuple(str(text) for text in kernel.get("warnings", ()))
+        books = str(kernel.get("books", "not checked: the kernel ended before the report"))
+        exit_code = int(closed.exit_code)
+        if code or not kernel.get("finished"):
+            warnings += (f"the notebook did not run to its end (papermill exit code {code})",)
+            exit_code = exit_code or int(ExitCode.ERROR)
+        document = {
+            "session": folder.name,
+            "bot": str(bot.identity),
+            "profile": bot.profile.value,
+            "state": closed.state.value,
+            "status": closed.status,
+            "exit_reason": closed.exit_reason,
+            "exit_code": exit_code,
+            "notebook_exit_code": code,
+            "ended_at": iso(self._clock.now()),
+            "warnings": list(warnings),
+        }
+        registry.write("session.json", _json(document), writer=WRITER)
+        seal = manifest.seal(
+            folder,
+            {"session": folder.name, "books": kernel.get("books_head", [])},
+            chains={records.JOURNAL: chain},
+        )
+        repoint(self._home.latest, folder)
+        reason = finishing.back_up_session(bot, folder, self._clock.now())
+        if reason:
+            warnings += (f"backup: {reason}",)
+        return Ended(
+            folder=folder,
+            exit_code=exit_code,
+            closed=closed,
+            entries=entries,
+            books=books,
+            warnings=warnings,
+            message="",
+            seal=seal,
+        )
+
+    def _failed(
+        self,
+        folder: Path,
+        entries: tuple[Entry, ...],
+        kernel: dict[str, Any],
+        code: int,
+        output: str,
+    ) -> Ended:
+        reason = kernel.get("message") or (output.strip().splitlines() or ["no output"])[-1]
+        return Ended(
+            folder=folder,
+            exit_code=int(kernel.get("exit_code") or code or ExitCode.ERROR),
+            closed=None,
+            entries=entries,
+            books="not checked: the session did not end",
+            warnings=(),
+            message=f"the session did not end: {reason}",
+            seal="",
+        )
+
+
+def make_plan_of_demo(request: SessionRequest) -> None:
+    """Check a request against the demo's settings before a home is provisioned for it."""
+    from rigd.config.demo import demo_env_text  # noqa: PLC0415 - first run only
+    from rigd.config.parse import parse_env  # noqa: PLC0415 - first run only
+
+    make_plan(parse_env(demo_env_text(), source="the demo settings"), request)
+
+
+def refuse_latched(risk_state: Path) -> None:
+    """Refuse a start while the kill switch is latched."""
+    latch = read_latch(risk_state)
+    if latch.tripped:
+        raise Latched(latch.cause, latch.detail)
+
+
+class Latched(RigdError):  # noqa: N818 - the field's term
+    """The kill switch is latched: nothing starts until it is reset."""
+
+    exit_code = ExitCode.HALTED
+
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(
+            f"the kill switch is latched ({cause}: {detail}): no session may start",
+            fix="look into the loss, then: rigd risk reset --reason '…'",
+        )
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """Return a JSON object that another process replaces atomically; empty when there is none."""
+    try:
+        fields = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _stored_request(place: Place, request: SessionRequest) -> SessionRequest:
+    """Return what an unfinished session was asked for; another request is refused."""
+    path = place.folder / records.REQUEST
+    if not place.resumed or not path.exists():
+        return request
+    stored = SessionRequest.from_json(path.read_text(encoding="utf-8"))
+    if stored != request:
+        msg = (
+            f"session {place.folder.name} is unfinished and must be taken up as it was asked: "
+            f"{stored.to_json()}, was {request.to_json()}"
+        )
+        raise ConfigError(msg, fix="run it again with the same options")
+    return stored
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,83 @@
+"""What an operator does beside a session: clear flags, release the kill switch; all audited."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING
+
+from rigd.core.clock import iso
+from rigd.core.errors import ConfigError
+from rigd.hosts.engine_run import read_latch
+from rigd.risk.kill_switch import reset
+from rigd.store.control import ControlFolder
+from rigd.store.files import make_folder
+from rigd.store.locks import SessionLock
+from rigd.store.registry import Registry
+
+if TYPE_CHECKING:
+    from rigd.core.ports import ControlClock, IdSource
+    from rigd.hosts.bot import Bot
+    from rigd.store.paths import Home
+
+WRITER = "rigd.hosts.operator"
+
+
+def name() -> str:
+    """Return who is at the keyboard, as the operating system says."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def clear_flags(home: Home, clock: ControlClock, ids: IdSource) -> list[str]:
+    """Remove the control flags of a home; return their names."""
+    removed = ControlFolder(home.control, clock, ids).clear()
+    with Registry(home) as registry:
+        _audit(registry, clock, "flags_cleared", {"files": removed})
+    return removed
+
+
+def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
+    """Release a latched kill switch.
+
+    Parameters
+    ----------
+    bot
+        Whose kill switch.
+    reason
+        Why it may be released; kept in the latch and the audit log.
+    clock
+        The control clock.
+
+    Returns
+    -------
+    str
+        What was done, for people.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given.
+    """
+    if not reason.strip():
+        msg = "a reset must give a reason, found none"
+        raise ConfigError(msg, fix="rigd risk reset --reason 'what was found and mended'")
+    tree = bot.home.bot(bot.identity)
+    make_folder(tree.root)
+    with SessionLock(tree.lock, what="rigd risk reset", clock=clock):
+        latch = read_latch(tree.risk_state)
+        if not latch.tripped:
+            return "the kill switch was not tripped: nothing to reset"
+        released = reset(latch, by=name(), reason=reason, forget_day=True)
+        content = json.dumps(released.to_json(), indent=1, sort_keys=True).encode() + b"\n"
+        with Registry(bot.home, bot.identity) as registry:
+            _audit(registry, clock, "risk_reset", {"cause": latch.cause, "reason": reason})
+            registry.write("risk_state.json", content, writer="rigd.engine.session")
+    return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
+
+
+def _audit(registry: Registry, clock: ControlClock, event: str, fields: dict[str, object]) -> None:
+    row = {"timestamp": iso(clock.now()), "event": event, "by": name()} | fields
+    registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

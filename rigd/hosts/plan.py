@@ -1,0 +1,50 @@
+"""Turn a request into a checked plan: settings, exchange day and bars. Writes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rigd.calendar.exchange import previous_session
+from rigd.core.errors import DataError
+from rigd.hosts.wiring import Plan, session_day, session_settings
+from rigd.market.feed import open_feed
+from rigd.market.sample import SAMPLE_DAY, sample_feed
+
+if TYPE_CHECKING:
+    from rigd.config.schema import Settings
+    from rigd.hosts.request import SessionRequest
+    from rigd.market.feed import DayFeed
+
+
+def make_plan(settings: Settings, request: SessionRequest) -> Plan:
+    """Return what a session would run on.
+
+    Parameters
+    ----------
+    settings
+        The bot's settings.
+    request
+        What is asked for.
+
+    Returns
+    -------
+    Plan
+        Every file was read and checked.
+    """
+    chosen = session_settings(settings, request)
+    day = session_day(request.day or SAMPLE_DAY)
+    if not request.data:
+        return Plan(settings=chosen, day=day, feed=sample_feed(day, request.symbols))
+    folder = Path(request.data).expanduser().absolute()
+    feed = open_feed(
+        folder, day, request.symbols, request.bar_stamp, previous=previous_session(day.day)
+    )
+    _require_all(feed)
+    return Plan(settings=chosen, day=day, feed=feed)
+
+
+def _require_all(feed: DayFeed) -> None:
+    if feed.absent:
+        msg = f"every symbol must have bars on the day, found none for {', '.join(feed.absent)}"
+        raise DataError(msg, fix=f"leave out {', '.join(feed.absent)} or choose another day")

@@ -1,0 +1,153 @@
+"""The folder of one session: which number is next, what its journal says, how it is verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rigd.core.errors import ConfigError, Problem
+from rigd.core.events import SessionClosed
+from rigd.store import manifest
+from rigd.store.chainlog import verify_chain
+from rigd.store.journal import read_journal
+
+if TYPE_CHECKING:
+    from rigd.core.events import Entry
+    from rigd.core.values import BotIdentity
+    from rigd.store.paths import BotTree, Home
+
+JOURNAL = "journal.log"
+REQUEST = "request.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a session stands on disk.
+
+    Parameters
+    ----------
+    folder
+        Its folder; may not exist yet.
+    number
+        Its number on its day, from 1.
+    resumed
+        Whether an unfinished session lies there.
+    """
+
+    folder: Path
+    number: int
+    resumed: bool
+
+
+def genesis(identity: BotIdentity, day: date, number: int) -> str:
+    """Return what a session's journal is chained to: its bot, day and number."""
+    return f"journal|{identity}|{day.isoformat()}|{number}"
+
+
+def session_key(day: date, number: int) -> str:
+    """Return the key of a session in the books: ``YYYY-MM-DD_n``."""
+    return f"{day.isoformat()}_{number}"
+
+
+def place_of(tree: BotTree, day: date) -> Place:
+    """Return where a session of a day belongs: the unfinished one, else the next number.
+
+    Parameters
+    ----------
+    tree
+        The bot's output tree.
+    day
+        The exchange day.
+
+    Returns
+    -------
+    Place
+        With `resumed` when the last session of the day has no closing record.
+    """
+    numbers = tree.session_numbers(day)
+    if not numbers:
+        return Place(folder=tree.session(day, 1), number=1, resumed=False)
+    last = numbers[-1]
+    folder = tree.session(day, last)
+    if is_closed(folder, genesis(tree.identity, day, last)):
+        return Place(folder=tree.session(day, last + 1), number=last + 1, resumed=False)
+    return Place(folder=folder, number=last, resumed=True)
+
+
+def is_closed(folder: Path, chain: str) -> bool:
+    """Tell whether a session's journal ends with its closing record."""
+    if not (folder / JOURNAL).exists():
+        return False
+    entries = read_journal(folder / JOURNAL, chain)
+    return bool(entries) and isinstance(entries[-1].record, SessionClosed)
+
+
+def find_record(home: Home, identity: BotIdentity, name: str) -> Path:
+    """Return the folder of a record that a person named.
+
+    Parameters
+    ----------
+    home, identity
+        Whose record it is.
+    name
+        ``latest``, a session such as ``2013-10-07_1``, or a folder's path.
+
+    Returns
+    -------
+    Path
+        The existing folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such record; names those that exist.
+    """
+    named = home.latest if name == "latest" else home.bot(identity).sessions / name
+    for folder in (named, Path(name)):
+        if (folder / JOURNAL).exists():
+            return folder.resolve()
+    sessions = home.bot(identity).sessions
+    known = sorted(path.name for path in sessions.glob("*_*")) if sessions.exists() else []
+    found = ", ".join(known[-5:]) or "none"
+    msg = f"a record must be 'latest', a session's name or its folder, was {name!r}; found {found}"
+    raise ConfigError(msg, fix="run a session first: rigd session")
+
+
+def day_and_number(folder: Path) -> tuple[date, int]:
+    """Return the day and number that a session folder's name carries."""
+    try:
+        day, number = folder.name.rsplit("_", 1)
+        return date.fromisoformat(day), int(number)
+    except ValueError as error:
+        msg = f"a session's folder must be named YYYY-MM-DD_n, was {folder.name!r}"
+        raise ConfigError(msg) from error
+
+
+def entries_of(folder: Path, identity: BotIdentity) -> tuple[Entry, ...]:
+    """Return the journal of a record; a changed one raises TamperError."""
+    day, number = day_and_number(folder)
+    return tuple(read_journal(folder / JOURNAL, genesis(identity, day, number)))
+
+
+def verify_record(folder: Path, identity: BotIdentity) -> list[Problem]:
+    """Return everything in a session's folder that is not as it was written and sealed.
+
+    Parameters
+    ----------
+    folder
+        The session's folder.
+    identity
+        Whose session it is.
+
+    Returns
+    -------
+    list of Problem
+        Each names the file, and the record, line or cell where one is known.
+    """
+    if (folder / manifest.NAME).exists():
+        return manifest.check(folder)
+    day, number = day_and_number(folder)
+    unsealed = Problem(manifest.NAME, "the session was not sealed: it did not end normally")
+    return [unsealed, *verify_chain(folder / JOURNAL, genesis(identity, day, number))]

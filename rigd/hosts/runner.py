@@ -1,0 +1,126 @@
+"""Execute one notebook by papermill: the child process that the supervisor starts for every run.
+
+``python -m rigd.hosts.runner JOB`` takes the job as one JSON argument. Names, paths and values of
+the parameters are the launcher's: a name that the notebook's parameters cell does not declare is
+refused, because papermill would inject it as code (FAULTS §1, M9).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rigd.core.errors import ConfigError, ExitCode, RigdError
+
+KERNEL = "rigd-bot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One notebook run.
+
+    Parameters
+    ----------
+    notebook, output
+        Paths of the notebook and of its executed copy.
+    folder
+        The kernel's working folder.
+    parameters
+        Values for the parameters cell; text, numbers and booleans alone.
+    """
+
+    notebook: str
+    output: str
+    folder: str
+    parameters: dict[str, str | int | float | bool]
+
+    def to_json(self) -> str:
+        """Return the job as one JSON text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def declared_parameters(notebook: dict[str, Any]) -> set[str]:
+    """Return the names that a notebook's parameters cell assigns.
+
+    Parameters
+    ----------
+    notebook
+        The notebook as JSON.
+
+    Returns
+    -------
+    set of str
+        The names of simple assignments.
+
+    Raises
+    ------
+    ConfigError
+        If the notebook has not exactly one cell tagged ``parameters``.
+    """
+    cells = [
+        cell
+        for cell in notebook.get("cells", ())
+        if "parameters" in cell.get("metadata", {}).get("tags", ())
+    ]
+    if len(cells) != 1:
+        msg = f"a notebook must have exactly one parameters cell, found {len(cells)}"
+        raise ConfigError(msg)
+    source = cells[0]["source"]
+    tree = ast.parse(source if isinstance(source, str) else "".join(source))
+    return {
+        target.id
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def execute(job: Job) -> None:
+    """Run a job's notebook in a kernel and keep the executed copy.
+
+    Parameters
+    ----------
+    job
+        What to run.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is not declared by the notebook.
+    """
+    from papermill import execute_notebook  # noqa: PLC0415 - seconds of imports
+    from papermill.iorw import load_notebook_node  # noqa: PLC0415 - seconds of imports
+    from traitlets.config import Config  # noqa: PLC0415 - with papermill
+
+    odd = job.parameters.keys() - declared_parameters(load_notebook_node(job.notebook))
+    if odd:
+        msg = f"parameters must be declared in {job.notebook}, was {', '.join(sorted(odd))}"
+        raise ConfigError(msg)
+    execute_notebook(
+        job.notebook,
+        job.output,
+        parameters=job.parameters,
+        kernel_name=KERNEL,
+        progress_bar=False,
+        log_output=False,
+        cwd=job.folder,
+        config=Config({"KernelManager": {"transport": "ipc", "shutdown_wait_time": 60.0}}),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job given as JSON; return the process's exit code."""
+    try:
+        execute(Job(**json.loads(arguments[0])))
+    except RigdError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    return int(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

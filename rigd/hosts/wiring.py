@@ -1,0 +1,340 @@
+"""Build the parts of one session and hand them to one another: the only place that knows all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rigd.broker.adapters.sim import SimBroker
+from rigd.broker.links import LocalLink
+from rigd.broker.simulated.exchange import SimExchange, TruthLog
+from rigd.broker.simulated.model import SimModel
+from rigd.calendar import exchange as calendar
+from rigd.calendar.windows import WindowKeys, plan
+from rigd.config.digest import digest
+from rigd.config.parse import override
+from rigd.config.schema import Settings
+from rigd.core.clock import MarketClock
+from rigd.core.draws import Draws
+from rigd.core.errors import ConfigError
+from rigd.core.events import (
+    BarsDropped,
+    NoteMade,
+    OrderIntent,
+    SessionResumed,
+    SessionStarted,
+    WindowPlanned,
+)
+from rigd.core.orders import Purpose
+from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
+from rigd.engine import selfcheck
+from rigd.engine.commands import CommandReader
+from rigd.engine.desk import Desk, Runner
+from rigd.engine.orders import OrderBook
+from rigd.engine.portfolio import Portfolio
+from rigd.engine.recorder import Recorder
+from rigd.engine.session import Session
+from rigd.enhancements import chain as filters
+from rigd.market.feed import DayFeed
+from rigd.risk import boot as risk_boot
+from rigd.risk.defense import limits_table, session_cap
+from rigd.risk.kill_switch import KillSwitch, LatchState
+from rigd.risk.last_door import LastDoor, door_limits
+from rigd.screener import pool as screener
+from rigd.strategy import router
+from rigd.strategy.definition import Observes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from decimal import Decimal
+
+    from rigd.calendar.windows import Planned
+    from rigd.core.events import Entry
+    from rigd.core.ports import Broker, ControlClock, Journal
+    from rigd.engine.commands import Flags
+    from rigd.hosts.request import SessionRequest
+
+CURRENCY = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A session that could run: checked, and nothing written yet.
+
+    Parameters
+    ----------
+    settings
+        The bot's settings with the session's own changes.
+    day
+        The exchange session.
+    feed
+        Its bars.
+    """
+
+    settings: Settings
+    day: SessionDay
+    feed: DayFeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Who runs the session, and as which.
+
+    Parameters
+    ----------
+    identity, profile
+        The bot.
+    number
+        The session's number on its day.
+    epoch
+        Which owner of the bot this is.
+    latch
+        What the kill switch left behind.
+    save_latch
+        Called with the kill switch's state when it trips.
+    code_digest
+        SHA-256 over the code that runs.
+    """
+
+    identity: BotIdentity
+    profile: Profile
+    number: int
+    epoch: int
+    latch: LatchState
+    save_latch: Callable[[LatchState], None]
+    code_digest: str
+
+
+def session_day(day: date) -> SessionDay:
+    """Return the exchange session of a date, or raise ConfigError when there is none."""
+    found = calendar.session(day)
+    if found is None:
+        msg = f"{day.isoformat()} must be a session of the exchange XNYS, found none on that day"
+        raise ConfigError(msg, fix="choose a trading day: no weekend, no holiday")
+    return found
+
+
+def session_settings(settings: Settings, request: SessionRequest) -> Settings:
+    """Return the bot's settings with the request's changes, validated as a whole."""
+    changes = dict(request.overrides)
+    return override(settings, changes, source="--set") if changes else settings
+
+
+def windows(settings: Settings, day: SessionDay) -> list[Planned]:
+    """Return the windows of the strategies that run, in their order."""
+    order = []
+    for name in router.sequence(settings):
+        view = settings.strategy(name)
+        order.append(
+            WindowKeys(
+                strategy=name,
+                start_text=view.start_text,
+                analysis=view.analysis,
+                breakout=view.breakout,
+                monitoring=view.monitoring,
+            )
+        )
+    return plan(day, order)
+
+
+def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimExchange:
+    """Return the simulated exchange of an account over its own durable log."""
+    return SimExchange(
+        log,
+        SimModel.from_settings(settings),
+        Draws(settings.simulation_seed),
+        account,
+        CURRENCY,
+    )
+
+
+def simulated_broker(exchange: SimExchange, account: str) -> Broker:
+    """Return the adapter that reaches an exchange in this process."""
+    return SimBroker(LocalLink(exchange), account)
+
+
+async def open_session(
+    what: Plan,
+    start: Start,
+    broker: Broker,
+    journal: Journal,
+    commands: CommandReader,
+) -> Session:
+    """Build a session over a journal, new or cut off, and bring it to the point of trading.
+
+    Parameters
+    ----------
+    what
+        The checked plan.
+    start
+        Who runs it.
+    broker
+        A connected broker.
+    journal
+        The session's journal; its entries are replayed.
+    commands
+        Where stop and kill come from.
+
+    Returns
+    -------
+    Session
+        Reconciled and ready for its next minute.
+    """
+    settings, day, feed = what.settings, what.day, what.feed
+    clock = MarketClock(day.open)
+    orders, portfolio = OrderBook(), Portfolio(broker.name, day.open)
+    recorder = Recorder(journal, clock, (orders, portfolio))
+    past = journal.entries()
+    recorder.replay(past)
+    planned = windows(settings, day)
+    started = past[0].record if past else None
+    if not isinstance(started, SessionStarted):
+        started = await _first_record(what, start, broker, planned)
+    kill_switch = KillSwitch(
+        limit_fraction=settings.daily_loss_limit,
+        equity=started.float_amount,
+        day=day.day,
+        session=start.number,
+        state=start.latch,
+    )
+    desk = Desk(
+        identity=start.identity,
+        settings=settings,
+        day=day,
+        number=start.number,
+        epoch=start.epoch,
+        feed=feed,
+        broker=broker,
+        clock=clock,
+        recorder=recorder,
+        orders=orders,
+        portfolio=portfolio,
+        chain=filters.build_chain(settings),
+        door=_door(settings, past),
+        kill_switch=kill_switch,
+        float_amount=started.float_amount,
+        session_cap=started.session_cap,
+        defense=settings.defense_mode_active,
+        expected_slippage=_expected_slippage(settings),
+        runners=[_runner(settings, item) for item in planned if item.window is not None],
+        save_latch=lambda: start.save_latch(kill_switch.state),
+    )
+    if past:
+        clock.advance(past[-1].at)
+        recorder.record(SessionResumed(epoch=start.epoch, after_seq=past[-1].seq), durable=True)
+    else:
+        recorder.record(started, durable=True)
+        _record_boot(recorder, what, planned)
+    selfcheck.require(recorder, await _answers(settings, desk, broker))
+    session = Session(desk, commands, started.opening_cash)
+    await session.begin("resume" if past else "start")
+    return session
+
+
+def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings) -> CommandReader:
+    """Return the reader of stop and kill with the settings' interval."""
+    return CommandReader(flags, clock, settings.flag_interval_ms / 1000.0)
+
+
+async def _first_record(
+    what: Plan, start: Start, broker: Broker, planned: list[Planned]
+) -> SessionStarted:
+    settings, day, feed = what.settings, what.day, what.feed
+    account = await broker.account()
+    return SessionStarted(
+        bot=str(start.identity),
+        day=day.day,
+        number=start.number,
+        profile=start.profile,
+        test_mode=False,
+        replay=True,
+        broker=broker.name,
+        session_open=day.open,
+        session_close=day.close,
+        half_day=day.half_day,
+        data_label=feed.label,
+        data_digest=feed.digest,
+        config_digest=digest(settings),
+        code_digest=start.code_digest,
+        symbols=feed.symbols,
+        strategies=tuple(item.strategy for item in planned if item.window is not None),
+        currency=account.currency,
+        opening_cash=account.cash,
+        float_amount=account.equity,
+        session_cap=session_cap(settings, account.equity, defense=settings.defense_mode_active),
+        settings=settings.public_items(),
+        limits=_limits(settings, account.equity),
+    )
+
+
+def _limits(settings: Settings, float_amount: Decimal) -> tuple[tuple[str, str], ...]:
+    return tuple((str(name), str(value)) for name, value in limits_table(settings, float_amount))
+
+
+def _expected_slippage(settings: Settings) -> float:
+    if settings.slippage_simulation_type == "none":
+        return 0.0
+    return float(settings.slippage_mean_pct)
+
+
+def _runner(settings: Settings, item: Planned) -> Runner:
+    assert item.window is not None  # noqa: S101 - the caller filtered
+    runnable = router.build(settings, item.window)
+    whole_session = runnable.strategy.observes is Observes.SESSION
+    return Runner(plan=runnable, first_minute=0 if whole_session else item.window.start)
+
+
+def _door(settings: Settings, past: Sequence[Entry]) -> LastDoor:
+    """Return the last door with its counters as the journal left them."""
+    door = LastDoor(door_limits(settings))
+    door.restore(
+        (entry.at, entry.record.symbol)
+        for entry in past
+        if isinstance(entry.record, OrderIntent) and entry.record.purpose is Purpose.ENTRY
+    )
+    return door
+
+
+def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None:
+    for dropped in what.feed.dropped:
+        recorder.record(
+            BarsDropped(
+                symbol=dropped.symbol,
+                source=dropped.source,
+                kept=dropped.kept,
+                dropped=dropped.dropped,
+            )
+        )
+    vix = what.feed.vix(what.day.day)
+    text = f"VIX {vix.value:g} of {vix.dated.isoformat()}" if vix else "no VIX is known"
+    recorder.record(NoteMade(topic="vix", text=text))
+    for item in planned:
+        window = item.window
+        recorder.record(
+            WindowPlanned(
+                strategy=item.strategy,
+                start=window.start if window else 0,
+                analysis_end=window.analysis_end if window else 0,
+                breakout_end=window.breakout_end if window else 0,
+                end=window.end if window else 0,
+                exit_minute=window.exit_minute if window else 0,
+                skipped=item.skipped,
+            )
+        )
+
+
+async def _answers(settings: Settings, desk: Desk, broker: Broker) -> list[SelfCheck]:
+    return [
+        *risk_boot.self_checks(settings),
+        *router.self_checks(settings),
+        screener.self_check(settings),
+        *filters.self_checks(settings, desk.chain),
+        await broker.self_check(),
+        SelfCheck(
+            name="market.feed",
+            passed=bool(desk.feed.symbols),
+            detail=f"{desk.feed.label}: {', '.join(desk.feed.symbols)}",
+        ),
+    ]

@@ -1,0 +1,703 @@
+"""The ledger of one bot: posts journal records exactly once and answers what the books say."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rigd.core.clock import from_iso, iso
+from rigd.core.errors import LedgerError, Problem
+from rigd.core.events import Entry, FillRecorded, SessionClosed, SessionStarted
+from rigd.core.money import MONEY_DECIMALS, QUANTITY_DECIMALS, from_units, to_units
+from rigd.core.orders import ExecType
+from rigd.core.values import Direction
+from rigd.ledger import audit, chart, entries, mapping, schema
+from rigd.ledger.entries import (
+    AccountInfo,
+    Leg,
+    Transaction,
+    account_fields,
+    chain,
+    fitid,
+    literal,
+    seal,
+)
+from rigd.ledger.lots import Lot
+from rigd.ledger.mapping import EventType, Rule
+from rigd.ledger.posting import Execution, LegRow, Routes, Unmapped, compose, execution
+from rigd.ledger.statement import OpenLot, Position, Posted, Realised, Statement, TrialRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import date, datetime
+
+    from rigd.ledger.audit import State
+
+BATCH_SIZE = 1000
+"""Transactions per commit in `Ledger.post_batch`."""
+
+_INSERT_TXN = "INSERT INTO transactions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT_LEG = "INSERT INTO legs VALUES (?,?,?,?,?,?,?)"
+_TRADES = (
+    EventType.BUY.value,
+    EventType.SELL.value,
+    EventType.SELL_SHORT.value,
+    EventType.BUY_TO_COVER.value,
+)
+
+
+class Ledger:
+    """Double-entry books in one SQLite database, a projection of the journal.
+
+    Parameters
+    ----------
+    connection
+        An open database of `rigd.store.database`, in autocommit mode with foreign keys on; an
+        empty one becomes a ledger.
+    identity
+        The bot's identity; a ledger belongs to one bot.
+    account
+        The broker account.
+    rules
+        Event type to accounts. An event without a row is queued and flagged, not posted.
+
+    Raises
+    ------
+    LedgerError
+        If the database belongs to another bot or account, or does not enforce foreign keys.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        identity: str,
+        account: AccountInfo,
+        rules: Mapping[EventType, Rule] = mapping.MAPPING,
+    ) -> None:
+        self._connection = connection
+        self._identity = str(identity)
+        self._account = account
+        self._rules = rules
+        self._routes = Routes(rules)
+        self._state: State | None = None
+        with _translated():
+            self._provision()
+
+    @property
+    def account(self) -> AccountInfo:
+        """The broker account that the books keep."""
+        return self._account
+
+    @property
+    def identity(self) -> str:
+        """The bot's identity."""
+        return self._identity
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the last transaction, for a manifest."""
+        state = self._load()
+        return state.txn, state.head
+
+    def mark(self, session_key: str) -> int:
+        """Return the number of the last journal record that was taken in, 0 for none."""
+        return self._load().marks.get(session_key, (0, ""))[0]
+
+    def post(self, entry: Entry, session_key: str) -> int:
+        """Take in one journal record; a record that was taken in before changes nothing.
+
+        Parameters
+        ----------
+        entry
+            The record in its place.
+        session_key
+            Which session's journal it is of.
+
+        Returns
+        -------
+        int
+            How many transactions were posted, durable on return.
+
+        Raises
+        ------
+        LedgerError
+            If the record contradicts the books (another bot, broker, currency or journal), cannot
+            be held exactly, or the database refused; nothing of it is posted then.
+        """
+        state = self._load()
+        if self._seen(state, entry, session_key):
+            return 0
+        record = entry.record
+        if isinstance(record, FillRecorded):
+            return self._commit(
+                entry, session_key, lambda: self._take_fill(record, entry.at, session_key)
+            )
+        if isinstance(record, SessionStarted):
+            return self._commit(
+                entry, session_key, lambda: self._take_start(record, entry.at, session_key)
+            )
+        if isinstance(record, SessionClosed):
+            return self._commit(entry, session_key, lambda: 0)
+        state.marks[session_key] = (entry.seq, entry.hash)
+        return 0
+
+    def post_batch(self, batch: Iterable[Entry], session_key: str, size: int = BATCH_SIZE) -> int:
+        """Take in many records of one session, `size` transactions to a commit.
+
+        Parameters
+        ----------
+        batch
+            Records in journal order.
+        session_key
+            Which session's journal they are of.
+        size
+            The most transactions of one commit.
+
+        Returns
+        -------
+        int
+            How many transactions were posted; the last of them is durable on return.
+        """
+        posted = 0
+        run: list[Entry] = []
+        for entry in batch:
+            record = entry.record
+            if isinstance(record, FillRecorded) and record.exec_type is ExecType.TRADE:
+                run.append(entry)
+                if len(run) < size:
+                    continue
+                posted += self._post_run(run, session_key)
+                run = []
+            elif isinstance(record, FillRecorded | SessionStarted | SessionClosed):
+                posted += self._post_run(run, session_key) + self.post(entry, session_key)
+                run = []
+            elif not run:
+                posted += self.post(entry, session_key)
+        return posted + self._post_run(run, session_key)
+
+    def balances(self) -> dict[int, Decimal]:
+        """Return the balance of every account with postings, debit positive [currency]."""
+        currency = self._account.currency
+        return {
+            number: from_units(units, MONEY_DECIMALS)
+            for (number, of), units in sorted(self._load().totals.items())
+            if of == currency
+        }
+
+    def trial_balance(self) -> list[TrialRow]:
+        """Return every account's balance on its side; the two columns have the same sum."""
+        zero = Decimal(0)
+        rows = []
+        for (number, currency), units in sorted(self._load().totals.items()):
+            amount = from_units(units, MONEY_DECIMALS)
+            debit, credit = (amount, zero) if units > 0 else (zero, -amount if units else zero)
+            rows.append(TrialRow(number, chart.find(number).name, currency, debit, credit))
+        return rows
+
+    def positions(self) -> dict[str, Position]:
+        """Return what is held, by symbol."""
+        lots = self._load().lots
+        held = {}
+        for symbol in lots.symbols():
+            queue = lots.queue(symbol)
+            quantity = sum(lot.sign * lot.open_quantity for lot in queue)
+            cost = sum(lot.open_cost for lot in queue)
+            held[symbol] = Position(
+                from_units(quantity, QUANTITY_DECIMALS), from_units(cost, MONEY_DECIMALS)
+            )
+        return held
+
+    def lots(self) -> list[OpenLot]:
+        """Return the open lots by symbol, oldest first."""
+        lots = self._load().lots
+        return [
+            self._open_lot(symbol, lot) for symbol in lots.symbols() for lot in lots.queue(symbol)
+        ]
+
+    def realised(self, strategy: str | None = None, day: date | None = None) -> Realised:
+        """Return what closed lots gained and what commissions cost.
+
+        Parameters
+        ----------
+        strategy
+            One strategy, or None for all.
+        day
+            One day (UTC) of booking, or None for all.
+
+        Returns
+        -------
+        Realised
+            Gains, commissions and the difference [currency].
+        """
+        sql = (
+            "SELECT ifnull(-sum(amount) FILTER (WHERE account = ?), 0),"
+            " ifnull(sum(amount) FILTER (WHERE account = ?), 0) FROM postings"
+            " WHERE (? IS NULL OR strategy = ?) AND (? IS NULL OR substr(at, 1, 10) = ?)"
+        )
+        text = day.isoformat() if day is not None else None
+        with _translated():
+            gains, fees = self._connection.execute(
+                sql, (chart.REALISED_GAINS, chart.BROKER_FEES, strategy, strategy, text, text)
+            ).fetchone()
+        return Realised(
+            from_units(gains, MONEY_DECIMALS),
+            from_units(fees, MONEY_DECIMALS),
+            from_units(gains - fees, MONEY_DECIMALS),
+        )
+
+    def transactions(self) -> list[Posted]:
+        """Return every transaction with its legs, in order."""
+        with _translated():
+            legs = self._connection.execute("SELECT * FROM legs ORDER BY txn, leg")
+            rows = self._connection.execute("SELECT * FROM transactions ORDER BY txn")
+            return [
+                Posted(txn, tuple(Leg(*leg) for leg in legs.fetchmany(txn.legs)))
+                for txn in map(Transaction._make, rows)
+            ]
+
+    def statement(self) -> Statement:
+        """Return the whole ledger as one value, for the exports."""
+        return Statement(
+            identity=self._identity,
+            account=self._account,
+            transactions=tuple(self.transactions()),
+            trial=tuple(self.trial_balance()),
+            lots=tuple(self.lots()),
+        )
+
+    def check(self) -> list[Problem]:
+        """Read the whole ledger again and return what is wrong or waits for a person."""
+        state, problems = audit.audit(
+            self._connection, identity=self._identity, account=self._account
+        )
+        if problems:
+            self._state = None
+            return problems
+        if self._state is None:
+            self._state = state
+        with _translated():
+            return list(audit.open_items(self._connection))
+
+    def canonical_dump(self) -> bytes:
+        """Return the books as text that depends on the economic events alone.
+
+        Journal marks are left out: after a crash the journal holds more records than without one,
+        and the books must be the same byte for byte.
+
+        Returns
+        -------
+        bytes
+            One line per row: the table's name and the row as JSON.
+        """
+        tables = ("books", *(name for name in schema.SIDE_TABLES if name != "journal_marks"))
+        lines = []
+        with _translated():
+            for name in (*tables, "transactions", "legs"):
+                order = "txn, leg" if name == "legs" else "1"
+                rows = self._connection.execute(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - constants
+                lines += [f"{name} {literal(row)}\n" for row in rows]
+        return "".join(lines).encode()
+
+    def close(self) -> None:
+        """Forget the state and close the database."""
+        self._state = None
+        self._connection.close()
+
+    def _provision(self) -> None:
+        connection = self._connection
+        if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
+            msg = "the ledger's database must enforce foreign keys"
+            raise LedgerError(msg)
+        if not schema.objects(connection):
+            self._create()
+        if "books" not in schema.objects(connection):
+            msg = f"{audit.file_name(connection)} holds other tables than a ledger's"
+            raise LedgerError(msg)
+        owner = audit.read_owner(connection)
+        if owner != (self._identity, self._account):
+            msg = f"the ledger must belong to {self._identity} {self._account}, was of {owner}"
+            raise LedgerError(msg)
+
+    def _create(self) -> None:
+        account = self._account
+        first = entries.genesis(self._identity, account, schema.VERSION)
+        row = (1, schema.VERSION, self._identity, *account_fields(account), first)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            schema.create(self._connection)
+            self._connection.execute("INSERT INTO books VALUES (?,?,?,?,?,?,?,?,?)", row)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _load(self) -> State:
+        if self._state is None:
+            state, problems = audit.audit(
+                self._connection, identity=self._identity, account=self._account
+            )
+            if problems:
+                msg = f"the books are damaged, {len(problems)} problems; first: {problems[0]}"
+                raise LedgerError(msg, fix="Restore the last backup and post the journal again.")
+            self._state = state
+        return self._state
+
+    def _seen(self, state: State, entry: Entry, session_key: str) -> bool:
+        seq, digest = state.marks.get(session_key, (0, ""))
+        if entry.seq == seq and entry.hash != digest:
+            msg = f"record {seq} of session {session_key} must hash to {digest}, was {entry.hash}"
+            raise LedgerError(msg)
+        return entry.seq <= seq
+
+    def _commit(self, entry: Entry, session_key: str, take: Callable[[], int]) -> int:
+        connection = self._connection
+        try:
+            with _translated():
+                connection.execute("BEGIN IMMEDIATE")
+                posted = take()
+                self._append_mark(entry, session_key)
+                connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self._load().marks[session_key] = (entry.seq, entry.hash)
+        return posted
+
+    def _roll_back(self) -> None:
+        # After a full disk SQLite has already rolled back by itself (FAULTS M15).
+        self._state = None
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _append_mark(self, entry: Entry, session_key: str) -> None:
+        state = self._load()
+        values = (session_key, entry.seq, entry.hash, state.txn, state.head, state.sides_digest())
+        self._append("journal_marks", *values)
+
+    def _append(self, table: str, *values: str | int) -> None:
+        sides = self._load().sides
+        item, previous = sides[table]
+        row = (item + 1, *values)
+        digest = chain(previous, *row)
+        places = ",".join("?" * (len(row) + 1))
+        self._connection.execute(f"INSERT INTO {table} VALUES ({places})", (*row, digest))  # noqa: S608 - constants
+        sides[table] = (item + 1, digest)
+
+    def _take_start(self, record: SessionStarted, instant: datetime, session_key: str) -> int:
+        self._require_ours(record.bot, self._identity, "bot")
+        self._require_ours(record.broker, self._account.broker, "broker")
+        self._require_ours(record.currency, self._account.currency, "currency")
+        state, at = self._load(), iso(instant)
+        cash = to_units(record.opening_cash, MONEY_DECIMALS)
+        if not state.sides["accounts"][0]:
+            self._write_chart(at)
+        if state.txn:
+            book = state.totals.get((chart.CASH, record.currency), 0)
+            self._append("cash_counts", session_key, at, record.currency, cash, book)
+            return 0
+        if EventType.OPENING_CASH not in self._rules:
+            reason = "the mapping has no accounts for opening_cash"
+            self._append("unposted", session_key, at, EventType.OPENING_CASH.value, "", reason)
+            return 0
+        rule = self._rules[EventType.OPENING_CASH]
+        legs: list[LegRow] = [
+            (1, 1, rule.debit, record.currency, cash, 0, 0),
+            (1, 2, rule.credit, record.currency, -cash, 0, 0),
+        ]
+        fact = Execution(
+            EventType.OPENING_CASH.value,
+            at,
+            at,
+            EventType.OPENING_CASH.value,
+            "",
+            "",
+            -1,
+            0,
+            0,
+            cash,
+            0,
+            "",
+        )
+        self._insert([self._row(fact, legs)], legs)
+        return 1
+
+    def _write_chart(self, at: str) -> None:
+        info = self._account
+        for account in chart.CHART:
+            self._append(
+                "accounts",
+                chart.VERSION,
+                account.number,
+                account.name,
+                account.kind.value,
+                info.currency,
+                info.entity,
+                info.jurisdiction,
+                at,
+                at,
+            )
+        for event, rule in self._rules.items():
+            self._append("mappings", mapping.VERSION, event.value, *rule, at)
+
+    def _take_fill(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
+        self._require_ours(record.broker, self._account.broker, "broker")
+        if record.exec_type is ExecType.TRADE:
+            return self._take_trade(record, instant, session_key)
+        return self._take_correction(record, instant, session_key)
+
+    def _take_trade(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
+        fact = execution(record)
+        known = self._fitid_of(fact.external_id, "", 0)
+        if known is not None:
+            if known != self._fitid(fact):
+                self._queue(record, instant, session_key, "another fill has the same execution key")
+            return 0
+        try:
+            self._routes.require(fact.event)
+            self._post_executions([fact])
+        except Unmapped as error:
+            self._state = None
+            self._queue(record, instant, session_key, error.message)
+            return 0
+        return 1
+
+    def _take_correction(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
+        key, cause = record.exec_ref_key, record.exec_key
+        if self._find("because = ? AND reverses <> 0", cause) is not None:
+            return 0
+        target = self._current(key)
+        if target is None:
+            self._queue(
+                record, instant, session_key, f"it refers to {key}, which is not in the books"
+            )
+            return 0
+        at = iso(record.ts)
+        later = self._effective(target)
+        again: list[Execution] = []
+        if record.exec_type is ExecType.CORRECT:
+            again.append(execution(record, because=cause))
+        again += [_restated(txn, at, cause) for txn in later[1:]]
+        for txn in reversed(later):
+            self._reverse(txn, at, cause)
+        self._reload_lots(target.symbol)
+        if again:
+            self._post_executions(again)
+        return len(later) + len(again)
+
+    def _post_executions(self, facts: list[Execution]) -> None:
+        state = self._load()
+        currency = self._account.currency
+        rows, all_legs = [], []
+        for fact in facts:
+            legs = compose(fact, state.lots, self._routes, currency=currency, txn=state.txn + 1)
+            rows.append(self._row(fact, legs))
+            all_legs.append(legs)
+        for row, legs in zip(rows, all_legs, strict=True):
+            self._insert([row], legs)
+
+    def _row(self, fact: Execution, legs: list[LegRow], reverses: int = 0) -> tuple[str | int, ...]:
+        """Seal a transaction: number it, hash it, and take it into the state."""
+        state = self._load()
+        totals = state.totals
+        for _, _, number, currency, amount, _, _ in legs:
+            key = (number, currency)
+            totals[key] = totals.get(key, 0) + amount
+        state.txn += 1
+        body = (
+            state.txn,
+            self._fitid(fact),
+            fact.event,
+            fact.at,
+            fact.traded_at,
+            fact.external_id,
+            fact.because,
+            fact.symbol,
+            fact.sign * fact.quantity,
+            fact.price,
+            -fact.sign * fact.notional - fact.commission,
+            fact.commission,
+            self._account.currency,
+            fact.strategy,
+            reverses,
+            len(legs),
+        )
+        state.head = seal(state.head, literal(body), literal([leg[1:] for leg in legs]))
+        return (*body, state.head)
+
+    def _fitid(self, fact: Execution) -> str:
+        return fitid(
+            broker=self._account.broker,
+            account_id=self._account.account_id,
+            external_id=fact.external_id,
+            event=f"{fact.event}/{fact.because}" if fact.because else fact.event,
+            symbol=fact.symbol,
+            at=fact.at,
+            amount=-fact.sign * fact.notional - fact.commission,
+            quantity=fact.sign * fact.quantity,
+            price=fact.price,
+            currency=self._account.currency,
+        )
+
+    def _insert(self, rows: list[tuple[str | int, ...]], legs: list[LegRow]) -> None:
+        self._connection.executemany(_INSERT_LEG, legs)
+        self._connection.executemany(_INSERT_TXN, rows)
+
+    def _reverse(self, txn: Transaction, at: str, cause: str) -> None:
+        number = self._load().txn + 1
+        originals = self._connection.execute(
+            "SELECT * FROM legs WHERE txn = ? ORDER BY leg", (txn.txn,)
+        ).fetchall()
+        legs: list[LegRow] = [
+            (number, leg[1], leg[2], leg[3], -leg[4], leg[5], -leg[6]) for leg in originals
+        ]
+        sign = -1 if txn.quantity > 0 else 1
+        fact = Execution(
+            EventType.REVERSAL.value,
+            at,
+            txn.traded_at,
+            txn.external_id,
+            cause,
+            txn.symbol,
+            sign,
+            abs(txn.quantity),
+            txn.price,
+            -sign * (-txn.amount + -txn.commission),
+            -txn.commission,
+            txn.strategy,
+        )
+        self._insert([self._row(fact, legs, reverses=txn.txn)], legs)
+
+    def _reload_lots(self, symbol: str) -> None:
+        rows = self._connection.execute(
+            "SELECT lot, quantity, amount, opened_quantity, opened_amount FROM open_lots"
+            " WHERE symbol = ? ORDER BY lot",
+            (symbol,),
+        )
+        lots = [
+            Lot(lot, 1 if quantity > 0 else -1, abs(first), abs(cost), abs(quantity), abs(amount))
+            for lot, quantity, amount, first, cost in rows
+        ]
+        self._load().lots.replace(symbol, lots)
+
+    def _current(self, key: str) -> Transaction | None:
+        """Return the transaction in force for an execution, following its corrections."""
+        seen: set[str] = set()
+        while key not in seen:
+            seen.add(key)
+            found = self._find(
+                "external_id = ? AND reverses = 0 AND event IN (?,?,?,?)"
+                " AND txn NOT IN (SELECT reverses FROM transactions)",
+                key,
+                *_TRADES,
+            )
+            if found is not None:
+                return found
+            reversal = self._find("external_id = ? AND reverses <> 0", key)
+            key = reversal.because if reversal is not None else key
+        return None
+
+    def _effective(self, first: Transaction) -> list[Transaction]:
+        """Return the fills of a symbol that are in force, from one of them on."""
+        rows = self._connection.execute(
+            "SELECT * FROM transactions WHERE symbol = ? AND txn >= ? AND reverses = 0"
+            " AND txn NOT IN (SELECT reverses FROM transactions) ORDER BY txn",
+            (first.symbol, first.txn),
+        )
+        return [Transaction._make(row) for row in rows]
+
+    def _find(self, where: str, *values: str) -> Transaction | None:
+        sql = f"SELECT * FROM transactions WHERE {where} ORDER BY txn DESC LIMIT 1"  # noqa: S608 - constants
+        row = self._connection.execute(sql, values).fetchone()
+        return None if row is None else Transaction._make(row)
+
+    def _fitid_of(self, external_id: str, because: str, reverses: int) -> str | None:
+        row = self._connection.execute(
+            "SELECT fitid FROM transactions WHERE external_id = ? AND because = ? AND reverses = ?",
+            (external_id, because, reverses),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def _queue(
+        self, record: FillRecorded, instant: datetime, session_key: str, reason: str
+    ) -> None:
+        event = f"{record.exec_type.value}/{record.side.value}"
+        self._append("unposted", session_key, iso(instant), event, record.exec_key, reason)
+
+    def _post_run(self, run: list[Entry], session_key: str) -> int:
+        """Post trades in one commit; when one of them needs a closer look, each on its own."""
+        if not run:
+            return 0
+        state = self._load()
+        fresh = [entry for entry in run if not self._seen(state, entry, session_key)]
+        if not fresh:
+            return 0
+        try:
+            fills = [entry.record for entry in fresh if isinstance(entry.record, FillRecorded)]
+            return self._commit(fresh[-1], session_key, lambda: self._take_trades(fills))
+        except LedgerError:
+            return sum(self.post(entry, session_key) for entry in fresh)
+
+    def _take_trades(self, run: list[FillRecorded]) -> int:
+        state = self._load()
+        currency, routes, lots = self._account.currency, self._routes, state.lots
+        rows: list[tuple[str | int, ...]] = []
+        all_legs: list[LegRow] = []
+        for record in run:
+            self._require_ours(record.broker, self._account.broker, "broker")
+            fact = execution(record)
+            legs = compose(fact, lots, routes, currency=currency, txn=state.txn + 1)
+            rows.append(self._row(fact, legs))
+            all_legs += legs
+        self._insert(rows, all_legs)
+        return len(rows)
+
+    def _require_ours(self, found: str, expected: str, what: str) -> None:
+        if found != expected:
+            msg = f"the ledger's {what} must be {expected}, the record's was {found}"
+            raise LedgerError(msg)
+
+    def _open_lot(self, symbol: str, lot: Lot) -> OpenLot:
+        (traded_at,) = self._connection.execute(
+            "SELECT traded_at FROM transactions WHERE txn = ?", (lot.number,)
+        ).fetchone()
+        return OpenLot(
+            lot.number,
+            symbol,
+            Direction.LONG if lot.sign > 0 else Direction.SHORT,
+            from_iso(traded_at),
+            from_units(lot.quantity, QUANTITY_DECIMALS),
+            from_units(lot.cost, MONEY_DECIMALS),
+            from_units(lot.open_quantity, QUANTITY_DECIMALS),
+            from_units(lot.open_cost, MONEY_DECIMALS),
+        )
+
+
+def _restated(txn: Transaction, at: str, cause: str) -> Execution:
+    sign = 1 if txn.quantity > 0 else -1
+    return Execution(
+        txn.event,
+        at,
+        txn.traded_at,
+        txn.external_id,
+        cause,
+        txn.symbol,
+        sign,
+        abs(txn.quantity),
+        txn.price,
+        -sign * (txn.amount + txn.commission),
+        txn.commission,
+        txn.strategy,
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what SQLite raises into LedgerError."""
+    try:
+        yield
+    except (sqlite3.Error, OverflowError) as error:
+        msg = f"the ledger's database refused: {error}"
+        raise LedgerError(msg) from error

@@ -1,0 +1,170 @@
+"""SQLite files: opened durable, backed up whole.
+
+Write-ahead log with ``synchronous=FULL``: a committed transaction survives a power loss once the
+file's creation is durable, which is why the folder is synced (FAULTS M14). The write-ahead log is
+grown once by a transaction that is rolled back, so that commits change no file size.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rigd.core.errors import DataError
+from rigd.store.files import StorageError, make_folder, storage_errors, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHECKPOINT_PAGES: Final = 1000
+"""Pages of 4096 bytes after which SQLite moves the write-ahead log into the database."""
+
+_RESERVE_PAGES: Final = CHECKPOINT_PAGES + 200
+
+
+def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection:
+    """Open a database to write to, or create it durably.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created when missing.
+    wal_reserve
+        Whether to grow the write-ahead log beforehand (5 MB); it makes each commit faster and
+        lets commits go on while the disk is full.
+
+    Returns
+    -------
+    sqlite3.Connection
+        In autocommit mode, with foreign keys on; transactions are begun by hand.
+
+    Raises
+    ------
+    DataError
+        If the file is no database.
+    StorageError
+        If the disk refuses.
+    """
+    make_folder(path.parent)
+    with _database_errors(path):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            _configure(connection)
+            if wal_reserve:
+                _grow_wal(connection, path)
+            with storage_errors(f"sync the folder of {path.name}"):
+                sync_folder(path.parent)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a database that is only read; a missing file is not created.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    sqlite3.Connection
+        In autocommit mode; every write is refused.
+
+    Raises
+    ------
+    DataError
+        If the file is no database.
+    StorageError
+        If it is missing or the disk refuses.
+    """
+    with _database_errors(path):
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA query_only=ON")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def backup_database(source: sqlite3.Connection, destination: Path) -> None:
+    """Copy a database that may be in use into one whole file, durable on return.
+
+    A plain copy of the file would lack what is still in the write-ahead log (FAULTS M16).
+
+    Parameters
+    ----------
+    source
+        An open connection; other connections may go on writing.
+    destination
+        The copy; it must not exist.
+
+    Raises
+    ------
+    DataError
+        If the copy is not sound.
+    StorageError
+        If the disk refuses or the copy exists.
+    """
+    make_folder(destination.parent)
+    with storage_errors(f"create {destination.name}"):
+        destination.touch(exist_ok=False)
+    with _database_errors(destination):
+        with closing(sqlite3.connect(destination, isolation_level=None)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+        if answer != "ok":
+            msg = f"the copy {destination.name} must be sound, was: {answer}"
+            raise DataError(msg)
+    with storage_errors(f"sync {destination.name}"):
+        sync_file(destination)
+        sync_folder(destination.parent)
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _grow_wal(connection: sqlite3.Connection, path: Path) -> None:
+    """Spill a large transaction into the write-ahead log and roll it back."""
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size >= CHECKPOINT_PAGES * 4096:
+        return
+    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
+    connection.execute("PRAGMA cache_size=8")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute("CREATE TABLE padding(page BLOB)")
+        rows = ((4000,) for _ in range(_RESERVE_PAGES))
+        connection.executemany("INSERT INTO padding VALUES(zeroblob(?))", rows)
+    finally:
+        if connection.in_transaction:  # a full disk has rolled it back already (FAULTS M15)
+            connection.execute("ROLLBACK")
+        connection.execute(f"PRAGMA cache_size={int(cache)}")
+    if wal.exists():
+        with storage_errors(f"sync {wal.name}"):
+            sync_file(wal)
+
+
+@contextmanager
+def _database_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        msg = f"could not open {path.name}: {error}"
+        raise StorageError(msg) from error
+    except sqlite3.DatabaseError as error:
+        msg = f"{path.name} must be a sound SQLite database: {error}"
+        raise DataError(msg, fix="restore it from a backup in runs/backups/") from error

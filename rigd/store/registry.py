@@ -1,0 +1,482 @@
+"""Every output file with its one writer, as a table; a run-time guard refuses all others.
+
+Paths, file names and "shown in the logs page" are those of document 070; the alias is the script
+that owned the file in the documents.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from rigd.core.errors import ForeignWriter, LogicError
+from rigd.store.files import FILE_MODE, replace, storage_errors
+from rigd.store.rotation import KEPT, MAX_BYTES, LineLog
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from rigd.core.values import BotIdentity
+    from rigd.store.paths import Home
+
+
+class Format(StrEnum):
+    """What a file holds."""
+
+    LINES = "lines"
+    JSON = "json"
+    CSV = "csv"
+    CHAIN = "chain"
+    DATABASE = "database"
+    NOTEBOOK = "notebook"
+    HTML = "html"
+    TEXT = "text"
+    ARCHIVE = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One row of the table.
+
+    Parameters
+    ----------
+    name
+        How code asks for the file.
+    path_template
+        Where it lies below ``runs/``; ``{bot}`` is the bot identity, ``{session}`` the session;
+        a file with another field in its path is placed by its writer.
+    writer
+        The one module that may write it.
+    format
+        What it holds.
+    shown
+        Whether the logs page shows it.
+    alias
+        The documents' script that owned it.
+    """
+
+    name: str
+    path_template: str
+    writer: str
+    format: Format
+    shown: bool
+    alias: str
+
+
+def _log(name: str, writer: str, alias: str, *, bot: bool, shown: bool = True) -> Output:
+    folder = "{bot}/logs" if bot else "logs"
+    return Output(
+        name=name,
+        path_template=f"{folder}/{name}",
+        writer=writer,
+        format=Format.JSON if name.endswith(".json") else Format.LINES,
+        shown=shown,
+        alias=alias,
+    )
+
+
+def _file(name: str, path_template: str, writer: str, alias: str, kind: Format) -> Output:
+    return Output(
+        name=name,
+        path_template=path_template,
+        writer=writer,
+        format=kind,
+        shown=False,
+        alias=alias,
+    )
+
+
+_SESSION = "{bot}/sessions/{session}"
+
+_STANDING = (
+    _log("main_bot.log", "rigd.reporting.logs", "main_bot", bot=False),
+    _log("system_logs.log", "rigd.reporting.status", "status_bot", bot=False),
+    _log("heartbeat.log", "rigd.engine.watchdog", "watchdog_bot", bot=False),
+    _log("router.log", "rigd.reporting.logs", "strategy_router", bot=False),
+    _log("screener.log", "rigd.reporting.logs", "finnhub_screener", bot=False),
+    _log("kill_switch.log", "rigd.reporting.logs", "kill_switch", bot=False),
+    _log("disaster_mode.log", "rigd.reporting.logs", "risk_bot", bot=False),
+    _log("start_log", "rigd.reporting.logs", "main", bot=False),
+    _log("stop_log", "rigd.reporting.logs", "main", bot=False),
+    _log("operator_audit.log", "rigd.hosts.operator", "main", bot=False),
+    _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
+    _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
+    _log("open.log", "rigd.reporting.logs", "main", bot=True),
+    _log("mid.log", "rigd.reporting.logs", "main", bot=True),
+    _log("close.log", "rigd.reporting.logs", "main", bot=True),
+    _log("unresolved_orders.log", "rigd.reporting.errors", "orders_bot", bot=True),
+    _log("error_tracebacks.log", "rigd.reporting.errors", "error_handler", bot=True),
+    _log("daily_summary.json", "rigd.reporting.summary", "daily_summary", bot=True),
+    _log("status.json", "rigd.reporting.status", "status_bot", bot=True, shown=False),
+    _log("test_mode.log", "rigd.hosts.simulate", "integration_test_runner", bot=True),
+    _file(
+        "trade_history.csv",
+        "{bot}/trades/trade_history.csv",
+        "rigd.reporting.trades",
+        "trade_logger",
+        Format.CSV,
+    ),
+    _file(
+        "trade_history.json",
+        "{bot}/trades/trade_history.json",
+        "rigd.reporting.trades",
+        "trade_logger",
+        Format.JSON,
+    ),
+    _file(
+        "session_summary.json",
+        "{bot}/summaries/{session}.json",
+        "rigd.reporting.summary",
+        "session_report",
+        Format.JSON,
+    ),
+)
+
+_BOOKS = (
+    _file(
+        "ledger.db",
+        "{bot}/ledgers/{bot}_BOT_ledger.db",
+        "rigd.ledger.book",
+        "accounting_api",
+        Format.DATABASE,
+    ),
+    *(
+        _file(
+            f"ledger.{ending}",
+            f"{{bot}}/ledgers/{{session}}.{ending}",
+            "rigd.hosts.finishing",
+            "generate_ofx",
+            kind,
+        )
+        for ending, kind in (
+            ("ofx", Format.TEXT),
+            ("beancount", Format.TEXT),
+            ("csv", Format.CSV),
+            ("json", Format.JSON),
+        )
+    ),
+)
+
+_OF_SESSION = (
+    _file("journal.log", f"{_SESSION}/journal.log", "rigd.engine.session", "main", Format.CHAIN),
+    _file(
+        "session.ipynb",
+        f"{_SESSION}/session.ipynb",
+        "rigd.hosts.launch",
+        "main",
+        Format.NOTEBOOK,
+    ),
+    _file("request.json", f"{_SESSION}/request.json", "rigd.hosts.launch", "main", Format.JSON),
+    _file("session.json", f"{_SESSION}/session.json", "rigd.hosts.launch", "main", Format.JSON),
+    _file("kernel.json", f"{_SESSION}/kernel.json", "rigd.hosts.session", "main", Format.JSON),
+    _file(
+        "report.html",
+        f"{_SESSION}/report.html",
+        "rigd.reporting.report",
+        "session_report",
+        Format.HTML,
+    ),
+    _file(
+        "manifest.json",
+        f"{_SESSION}/manifest.json",
+        "rigd.store.manifest",
+        "report_router",
+        Format.JSON,
+    ),
+)
+
+_OTHER = (
+    _file(
+        "backup.zip",
+        "backups/{bot}_{session}_{stamp}.zip",
+        "rigd.store.backup",
+        "auto_backup",
+        Format.ARCHIVE,
+    ),
+    _file(
+        "sim_broker.log",
+        "simulated_broker/{account}.log",
+        "rigd.broker.simulated.exchange",
+        "broker_api",
+        Format.CHAIN,
+    ),
+    _file(
+        "risk_state.json",
+        "{bot}/risk_state.json",
+        "rigd.engine.session",
+        "risk_bot",
+        Format.JSON,
+    ),
+    _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
+    _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
+    _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
+)
+
+COPIED = (
+    "open.log",
+    "mid.log",
+    "close.log",
+    "main_bot.log",
+    "router.log",
+    "screener.log",
+    "kill_switch.log",
+    "disaster_mode.log",
+    "unresolved_orders.log",
+    "error_tracebacks.log",
+    "trade_history.csv",
+    "trade_history.json",
+    "daily_summary.json",
+    "status.json",
+)
+"""Standing files of which each session keeps its own part, under the name ``session/{name}``."""
+
+
+def _copy(standing: Output) -> Output:
+    return _file(
+        f"session/{standing.name}",
+        f"{_SESSION}/{standing.name}",
+        standing.writer,
+        standing.alias,
+        standing.format,
+    )
+
+
+OUTPUTS: tuple[Output, ...] = (
+    *_STANDING,
+    *_BOOKS,
+    *_OF_SESSION,
+    *(_copy(output) for output in _STANDING if output.name in COPIED),
+    *_OTHER,
+)
+"""Every output file of a session."""
+
+BY_NAME = MappingProxyType({output.name: output for output in OUTPUTS})
+
+
+def output(name: str) -> Output:
+    """Return the row of a file.
+
+    Parameters
+    ----------
+    name
+        Its name in the table.
+
+    Returns
+    -------
+    Output
+        The row.
+
+    Raises
+    ------
+    LogicError
+        If there is none; names the nearest.
+    """
+    row = BY_NAME.get(name)
+    if row is None:
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        hint = f"; the nearest is {near[0]!r}" if near else ""
+        msg = f"an output must be in the output table, was {name!r}{hint}"
+        raise LogicError(msg)
+    return row
+
+
+class Registry:
+    """The door to the output files of one home.
+
+    Parameters
+    ----------
+    home
+        Where ``runs/`` lies.
+    identity
+        The bot; None where only system files are written.
+    day, number
+        The session; None where no session's files are written.
+    max_bytes, kept
+        Size at which a standing log is rotated [bytes], and how many older files are kept.
+    """
+
+    __slots__ = ("_day", "_home", "_identity", "_kept", "_logs", "_max_bytes", "_number")
+
+    def __init__(
+        self,
+        home: Home,
+        identity: BotIdentity | None = None,
+        *,
+        day: date | None = None,
+        number: int | None = None,
+        max_bytes: int = MAX_BYTES,
+        kept: int = KEPT,
+    ) -> None:
+        self._home = home
+        self._identity = identity
+        self._day = day
+        self._number = number
+        self._max_bytes = max_bytes
+        self._kept = kept
+        self._logs: dict[str, LineLog] = {}
+
+    def path(self, name: str) -> Path:
+        """Return where a file lies.
+
+        Parameters
+        ----------
+        name
+            Its name in the table.
+
+        Returns
+        -------
+        Path
+            The file, whether it exists or not.
+
+        Raises
+        ------
+        LogicError
+            If the name is unknown, or needs a bot or session that this registry was not given.
+        """
+        row = output(name)
+        known = {}
+        if self._identity is not None:
+            known["bot"] = str(self._identity)
+        if self._day is not None and self._number is not None:
+            known["session"] = f"{self._day.isoformat()}_{self._number}"
+        try:
+            return self._home.runs / row.path_template.format(**known)
+        except KeyError as missing:
+            msg = f"output {name!r} needs a {missing.args[0]}, the registry was given none"
+            raise LogicError(msg) from missing
+
+    def claim(self, name: str, *, writer: str) -> Path:
+        """Return where a file lies to the module that may write it.
+
+        For files that are written through another door: a journal, a database, a notebook.
+
+        Parameters
+        ----------
+        name
+            Its name in the table.
+        writer
+            The module that asks.
+
+        Returns
+        -------
+        Path
+            The file, whether it exists or not.
+
+        Raises
+        ------
+        ForeignWriter
+            If the file belongs to another module.
+        LogicError
+            If the name is unknown, or needs a bot or session.
+        """
+        owner = output(name).writer
+        if writer != owner:
+            msg = f"{name} is written by {owner} alone, not by {writer}"
+            raise ForeignWriter(msg)
+        return self.path(name)
+
+    def write(self, name: str, content: bytes, *, writer: str) -> Path:
+        """Replace a whole file atomically; return where it lies.
+
+        Parameters
+        ----------
+        name
+            Its name in the table.
+        content
+            The whole new content.
+        writer
+            The module that asks.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        ForeignWriter
+            If the file belongs to another module.
+        LogicError
+            If the name is unknown, or needs a bot or session.
+        StorageError
+            If the disk refuses.
+        """
+        path = self.claim(name, writer=writer)
+        replace(path, content, FILE_MODE)
+        return path
+
+    def open_log(self, name: str, *, writer: str) -> LineLog:
+        """Return a standing log to append to; the same object every time.
+
+        Parameters
+        ----------
+        name
+            Its name in the table.
+        writer
+            The module that asks.
+
+        Returns
+        -------
+        LineLog
+            Open until `close`.
+
+        Raises
+        ------
+        ForeignWriter
+            If the file belongs to another module.
+        LogicError
+            If the name is unknown or no log, or needs a bot or session.
+        StorageError
+            If the disk refuses.
+        """
+        path = self.claim(name, writer=writer)
+        if output(name).format is not Format.LINES:
+            msg = f"only a log is appended to, {name} holds {output(name).format}"
+            raise LogicError(msg)
+        log = self._logs.get(name)
+        if log is None:
+            log = self._logs[name] = LineLog(path, max_bytes=self._max_bytes, kept=self._kept)
+        return log
+
+    def append_line(self, name: str, line: str, *, writer: str) -> None:
+        """Append one line, which carries no line end, to a standing log; see `open_log`."""
+        self.open_log(name, writer=writer).write(line)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; blank when it does not exist.
+
+        Parameters
+        ----------
+        name
+            Its name in the table.
+
+        Returns
+        -------
+        bytes
+            All of it.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be read.
+        """
+        path = self.path(name)
+        with storage_errors(f"read {name}"):
+            return path.read_bytes() if path.exists() else b""
+
+    def close(self) -> None:
+        """Sync and close every log that was opened."""
+        while self._logs:
+            self._logs.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        """Return the registry."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the logs."""
+        self.close()

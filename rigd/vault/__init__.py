@@ -1,0 +1,1 @@
+"""Owns every key and every secret."""

@@ -1,0 +1,1 @@
+"""One body of tests over every broker (BROKERS §8)."""

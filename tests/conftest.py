@@ -1,0 +1,95 @@
+"""What holds for every test: its flag, the property-test profile, and the traceability of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import traceability
+from tests.flags import flag_name, missing_flag, under_ci
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+settings.register_profile(
+    "rigd",
+    deadline=None,
+    database=None,
+    derandomize=under_ci(),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("rigd")
+
+
+@pytest.fixture(scope="session")
+def control_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The temporary control folder of this run."""
+    return tmp_path_factory.mktemp("control", numbered=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _flag_of_module(request: pytest.FixtureRequest, control_of_run: Path) -> Iterator[None]:
+    flag = control_of_run / flag_name(request.module.__name__)
+    flag.touch()
+    yield
+    flag.unlink(missing_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_test_without_its_flag(
+    request: pytest.FixtureRequest, _flag_of_module: None, control_of_run: Path
+) -> None:
+    refusal = missing_flag(control_of_run, flag_name(request.module.__name__))
+    if refusal:
+        pytest.skip(refusal)
+
+
+class RunRecord:
+    """Remembers how each test ended and judges the listed ones at the end of a whole run."""
+
+    def __init__(self, *, whole: bool, system: bool) -> None:
+        self.whole = whole
+        self.system = system
+        self.outcomes: dict[str, str] = {}
+        self.problems: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        worst = self.outcomes.get(report.nodeid, "")
+        if report.outcome != "passed" or (report.when == "call" and not worst):
+            self.outcomes[report.nodeid] = report.outcome
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if not self.whole or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+            return
+        mine = [
+            node
+            for _, node in traceability.listed()
+            if node.startswith("tests/")
+            and node.startswith(traceability.SYSTEM) == self.system
+        ]
+        self.problems = traceability.problems_of_run(mine, self.outcomes, strict=under_ci())
+        if self.problems:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.problems:
+            terminalreporter.section("traceability", red=True)
+            for problem in self.problems:
+                terminalreporter.line(problem)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Follow the run, except in a worker, whose reports reach the process that started it."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    asked = [Path(argument).resolve() for argument in config.args]
+    narrowed = bool(config.option.keyword or config.option.lf or config.option.deselect)
+    system = "not system" not in config.option.markexpr
+    whole = not narrowed and asked == [
+        Path(traceability.SYSTEM).resolve() if system else traceability.TESTS
+    ]
+    config.pluginmanager.register(RunRecord(whole=whole, system=system), "rigd-run-record")

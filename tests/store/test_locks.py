@@ -1,0 +1,177 @@
+"""Tests of the session lock and the epoch counter."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError
+from rigd.store.files import StorageError
+from rigd.store.locks import Owner, SessionLock, next_epoch, read_owner
+from tests.fakes.clock import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLDER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from rigd.store.locks import SessionLock
+
+class Clock:
+    def now(self):
+        return datetime(2024, 3, 4, 14, tzinfo=UTC)
+
+SessionLock(Path(sys.argv[1]), what="session 2024-03-04_1", clock=Clock()).acquire()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def lock(path: Path, what: str = "session 2024-03-04_2") -> SessionLock:
+    return SessionLock(path, what=what, clock=FakeClock())
+
+
+def holder(path: Path, program: str = HOLDER) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_a_second_session_in_the_same_process_is_refused(tmp_path: Path) -> None:
+    """Run All twice in one kernel: the second names the first."""
+    path = tmp_path / "bot" / "session.lock"
+    with lock(path, "session one") as first:
+        assert first.held
+        with pytest.raises(AlreadyRunning, match=f"session one .process {os.getpid()}") as caught:
+            lock(path, "session two").acquire()
+    assert caught.value.exit_code is ExitCode.ALREADY_RUNNING
+    assert not first.held
+    with lock(path, "session two"):
+        assert read_owner(path) == Owner(
+            pid=os.getpid(), started="2024-03-04T14:00:00Z", what="session two"
+        )
+
+
+def test_a_session_in_another_process_is_named_within_a_second(tmp_path: Path) -> None:
+    """The refusal says which process runs what, at once; its death frees the lock."""
+    path = tmp_path / "session.lock"
+    with holder(path) as other:
+        began = time.monotonic()
+        with pytest.raises(AlreadyRunning) as caught:
+            lock(path).acquire()
+        assert time.monotonic() - began < 1.0
+        assert f"process {other.pid}" in str(caught.value)
+        assert "session 2024-03-04_1" in str(caught.value)
+        other.kill()
+        other.wait()
+        assert read_owner(path) is not None
+        with lock(path) as mine:
+            assert mine.held
+
+
+def test_the_lock_does_not_pass_to_a_started_program(tmp_path: Path) -> None:
+    """A program that outlives the owner does not keep the lock: the file is closed on exec."""
+    path = tmp_path / "session.lock"
+    child = "import sys; print('held', flush=True); sys.stdin.read()"
+    starting = HOLDER.replace(
+        'print("held", flush=True)',
+        "import subprocess\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], close_fds=False)\n",
+    )
+    with holder(path, starting) as owner:
+        os.kill(owner.pid, signal.SIGKILL)
+        owner.wait()
+        with lock(path) as mine:
+            assert mine.held
+        assert owner.stdin is not None
+        owner.stdin.close()
+        owner.stdin = None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "x"}', b"\xff"])
+def test_a_file_left_behind_is_no_obstacle(tmp_path: Path, content: bytes) -> None:
+    """Whatever a dead owner wrote, the lock can be taken."""
+    path = tmp_path / "session.lock"
+    path.write_bytes(content)
+    assert read_owner(path) is None
+    with lock(path):
+        assert json.loads(path.read_bytes())["pid"] == os.getpid()
+    assert read_owner(path) is None
+
+
+def test_an_owner_that_has_not_said_its_name_is_refused_too(tmp_path: Path) -> None:
+    """Between taking the lock and writing the name the refusal still stands."""
+    path = tmp_path / "session.lock"
+    with lock(path):
+        path.write_bytes(b"")
+        with pytest.raises(AlreadyRunning, match="not yet said"):
+            lock(path).acquire()
+
+
+def test_a_lock_file_that_was_replaced_is_locked_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file deleted between opening and locking is not what is locked in the end."""
+    path = tmp_path / "session.lock"
+    real, opened = os.open, []
+
+    def racing(*args: object, **options: object) -> int:
+        descriptor = real(*args, **options)  # type: ignore[arg-type]
+        if args[0] == path:
+            opened.append(descriptor)
+            if len(opened) == 1:
+                path.unlink()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", racing)
+    with lock(path):
+        assert len(opened) == 2
+        with pytest.raises(AlreadyRunning):
+            lock(path).acquire()
+
+
+def test_taking_a_lock_twice_is_a_defect(tmp_path: Path) -> None:
+    """One object takes its lock once; releasing twice does nothing."""
+    mine = lock(tmp_path / "session.lock")
+    mine.acquire()
+    with pytest.raises(LogicError, match="once"):
+        mine.acquire()
+    mine.release()
+    mine.release()
+
+
+def test_a_link_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
+    """A symbolic link is not followed."""
+    (tmp_path / "session.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StorageError):
+        lock(tmp_path / "session.lock").acquire()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_epochs_count_up_and_outlive_the_process(tmp_path: Path) -> None:
+    """Each owner gets the next number from the file."""
+    path = tmp_path / "bot" / "lease_epoch"
+    assert [next_epoch(path) for _ in range(3)] == [1, 2, 3]
+    assert path.read_text() == "3\n"
+
+
+@pytest.mark.parametrize("content", [b"x", b"-1", b"1.5", b"", "٣".encode(), b"1 2"])
+def test_a_counter_that_holds_no_number_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A damaged counter must not start at 1 again."""
+    path = tmp_path / "lease_epoch"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="whole number"):
+        next_epoch(path)
+    assert path.read_bytes() == content
