@@ -68,8 +68,7 @@ class RunRecord:
         mine = [
             node
             for _, node in traceability.listed()
-            if node.startswith("tests/")
-            and node.startswith(traceability.SYSTEM) == self.system
+            if node.startswith("tests/") and node.startswith(traceability.SYSTEM) == self.system
         ]
         self.problems = traceability.problems_of_run(mine, self.outcomes, strict=under_ci())
         if self.problems:

@@ -21,6 +21,7 @@
     ├── LedgerError            books that would not balance, or do not
     ├── AccessError            a person or process that may not do this
     │   └── AlreadyRunning     another process or session owns the bot
+    ├── StorageError           the disk refused or failed
     └── SecretError            a key or secret that is missing, wrong or exposed
 """
 
@@ -230,6 +231,24 @@ class SecretError(RigdError):
 
     error_type = ErrorType.CONFIG
     exit_code = ExitCode.BAD_INPUT
+
+
+class StorageError(RigdError):
+    """The disk refused or failed: full, denied, broken.
+
+    Parameters
+    ----------
+    message
+        What was to be written and what the system answered.
+    errno
+        The system's error number; 0 when there is none.
+    fix
+        What to do next.
+    """
+
+    def __init__(self, message: str, *, errno: int = 0, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.errno = errno
 
 
 def error_type_of(error: BaseException) -> ErrorType:

@@ -10,12 +10,11 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from rigd.core.events import Command, CommandObeyed
+from rigd.engine.recorder import STRENGTH
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
     from rigd.store.control import FlagSeen
-
-_STRENGTH = {Command.START: 0, Command.STOP: 1, Command.SHUTDOWN: 2, Command.KILL: 3}
 
 
 class Flags(Protocol):
@@ -76,7 +75,7 @@ class CommandReader:
                         why=seen.why,
                     )
                 )
-        return max(found, key=lambda record: _STRENGTH[record.command], default=None)
+        return max(found, key=lambda record: STRENGTH[record.command], default=None)
 
     def _taken(self) -> list[CommandObeyed]:
         if not self._asked:

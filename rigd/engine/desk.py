@@ -49,6 +49,14 @@ class Desk:
         The session's bars so far, per symbol, oldest first.
     epoch
         Which owner of the session this is; journalled with every intent.
+    entries_allowed
+        False once the session is on its way out.
+    gap_seen
+        Whether events may be missing, so that the broker must be asked.
+    save_latch
+        Puts the kill switch's state on disk.
+    obey
+        Takes in a command that has arrived; asked between stages, so that a kill waits for none.
     """
 
     identity: BotIdentity
@@ -72,7 +80,9 @@ class Desk:
     runners: list[Runner] = field(default_factory=list)
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True
+    gap_seen: bool = False
     save_latch: Callable[[], None] = lambda: None
+    obey: Callable[[], None] = lambda: None
 
     def order_id(self, strategy: str, symbol: str, signal_minute: int, leg: str) -> str:
         """Return the deterministic id of one leg of a signal."""
@@ -89,6 +99,10 @@ class Desk:
     def mark(self, symbol: str) -> Decimal:
         """Return the last bar's close of a symbol [currency/share]."""
         return price_from_float(self.bars[symbol][-1].close)
+
+    def runner(self, strategy: str) -> Runner:
+        """Return the strategy of a name."""
+        return next(runner for runner in self.runners if runner.name == strategy)
 
     def marks(self) -> dict[str, Decimal]:
         """Return the marks of all held symbols."""

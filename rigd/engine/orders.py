@@ -7,10 +7,11 @@ counts at full size until the broker's own evidence ends it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from rigd.core.errors import LogicError
 from rigd.core.events import CancelIntent, FillRecorded, OrderIntent, OrderUpdated
 from rigd.core.money import ZERO, notional
 from rigd.core.orders import (
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
     from rigd.core.events import Record
 
-_WORKING_FILL_STATES = frozenset({OrdStatus.NEW, OrdStatus.PENDING_NEW, OrdStatus.PARTIALLY_FILLED})
+_OPEN = frozenset({
+    OrdStatus.PENDING_NEW,
+    OrdStatus.NEW,
+    OrdStatus.PARTIALLY_FILLED,
+    OrdStatus.FILLED,
+})
+"""Statuses that executions alone decide between, once the order was acknowledged."""
 
 
 @dataclass(slots=True)
@@ -43,12 +50,17 @@ class Order:
     answered: bool = False
     cancel_sent: bool = False
     reason: str = ""
-    exec_keys: set[str] = field(default_factory=set)
+    evidence: str = ""
 
     @property
     def working(self) -> bool:
         """Tell whether the order may still fill, as far as we know."""
         return self.status not in TERMINAL
+
+    @property
+    def is_entry(self) -> bool:
+        """Tell whether the order opens or grows a position."""
+        return self.intent.purpose is Purpose.ENTRY
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -80,7 +92,9 @@ class OrderBook:
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
-        self._exec_keys: set[str] = set()
+        self._working: dict[str, Order] = {}
+        self._fills: dict[str, FillRecorded] = {}
+        self.entries: list[Order] = []
 
     def __iter__(self) -> Iterator[Order]:
         """Iterate over all orders, oldest first."""
@@ -96,26 +110,32 @@ class OrderBook:
 
     def working(self, purpose: Purpose | None = None, symbol: str = "") -> list[Order]:
         """Return the orders that may still fill, narrowed by purpose and symbol."""
+        if not self._working:
+            return []
         return [
             order
-            for order in self._orders.values()
-            if order.working
-            and (purpose is None or order.intent.purpose is purpose)
+            for order in self._working.values()
+            if (purpose is None or order.intent.purpose is purpose)
             and (not symbol or order.intent.symbol == symbol)
         ]
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether no order may still fill."""
+        return not self._working
+
     def unanswered(self) -> list[Order]:
         """Return the working orders of which no answer is on record: sent or not, nobody knows."""
-        return [order for order in self._orders.values() if order.working and not order.answered]
+        return [order for order in self._working.values() if not order.answered]
 
     def in_doubt(self) -> list[Order]:
         """Return the working orders whose outcome is unknown."""
-        return [order for order in self._orders.values() if order.working and order.in_doubt]
+        return [order for order in self._working.values() if order.in_doubt]
 
     def fold(self, record: Record) -> None:
         """Take in one journal record; records of other kinds change nothing."""
         if isinstance(record, OrderIntent):
-            self._orders[record.cl_ord_id] = Order(intent=record)
+            self._fold_intent(record)
         elif isinstance(record, OrderUpdated):
             self._fold_update(record)
         elif isinstance(record, FillRecorded):
@@ -201,7 +221,7 @@ class OrderBook:
             None when it is on record already or not of our orders.
         """
         order = self._orders.get(fill.cl_ord_id)
-        if order is None or fill.exec_key in self._exec_keys:
+        if order is None or fill.exec_key in self._fills:
             return None
         anomaly = ""
         if fill.exec_type is ExecType.TRADE:
@@ -227,14 +247,32 @@ class OrderBook:
             anomaly=anomaly,
         )
 
+    def contradicts(self, fill: Fill) -> bool:
+        """Tell whether an execution that is on record is told again with other numbers."""
+        known = self._fills.get(fill.exec_key)
+        return known is not None and (known.cl_ord_id, known.qty, known.price) != (
+            fill.cl_ord_id,
+            fill.qty,
+            fill.price,
+        )
+
     @staticmethod
     def _admissible(order: Order, snapshot: OrderSnapshot) -> OrdStatus:
-        """Return the status to record: only executions complete an order."""
-        if snapshot.ord_status in {OrdStatus.FILLED, OrdStatus.PARTIALLY_FILLED}:
-            if order.cum_qty > 0:
-                return OrdStatus.PARTIALLY_FILLED
-            return OrdStatus.NEW if order.status is OrdStatus.PENDING_NEW else order.status
+        """Return the status to record: only executions fill an order, and nothing undoes them."""
+        if snapshot.ord_status is OrdStatus.PENDING_NEW:
+            return order.status
+        if snapshot.ord_status in _OPEN:
+            return OrdStatus.PARTIALLY_FILLED if order.cum_qty > 0 else OrdStatus.NEW
         return snapshot.ord_status
+
+    def _fold_intent(self, record: OrderIntent) -> None:
+        if record.cl_ord_id in self._orders:
+            msg = f"an order must be meant once, was meant twice: {record.cl_ord_id}"
+            raise LogicError(msg)
+        order = Order(intent=record)
+        self._orders[record.cl_ord_id] = self._working[record.cl_ord_id] = order
+        if order.is_entry:
+            self.entries.append(order)
 
     def _fold_update(self, record: OrderUpdated) -> None:
         order = self._orders.get(record.cl_ord_id)
@@ -246,13 +284,18 @@ class OrderBook:
         order.broker_order_id = record.broker_order_id or order.broker_order_id
         if order.working:
             order.status = record.status
+            order.evidence = record.evidence
+        self._note_end(order)
+
+    def _note_end(self, order: Order) -> None:
+        if not order.working:
+            self._working.pop(order.intent.cl_ord_id, None)
 
     def _fold_fill(self, record: FillRecorded) -> None:
-        self._exec_keys.add(record.exec_key)
+        self._fills[record.exec_key] = record
         order = self._orders.get(record.cl_ord_id)
         if order is None:
             return
-        order.exec_keys.add(record.exec_key)
         order.answered = True
         order.in_doubt = False
         order.broker_order_id = record.broker_order_id or order.broker_order_id
@@ -261,5 +304,6 @@ class OrderBook:
         order.cum_qty += record.qty
         if order.cum_qty >= order.intent.qty:
             order.status = OrdStatus.FILLED
-        elif order.status in _WORKING_FILL_STATES:
+        elif order.status in _OPEN:
             order.status = OrdStatus.PARTIALLY_FILLED
+        self._note_end(order)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import RigdError
 from rigd.core.events import PoolRanked
 from rigd.engine import candidates, sending
+from rigd.engine.recorder import STRATEGY_OFF
 from rigd.screener.pool import pool_size, rank, skip_reasons
+from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ async def run(desk: Desk, slice_: MarketSlice) -> None:
 def step(desk: Desk, slice_: MarketSlice) -> list[tuple[Runner, dict[str, float]]]:
     """Show the minute's bars to the strategies; return the signals of each that had any."""
     bars = desk.bars
+    minute = slice_.minute
     for symbol, bar in slice_.bars.items():
         history = bars.get(symbol)
         if history is None:
@@ -46,32 +48,37 @@ def step(desk: Desk, slice_: MarketSlice) -> list[tuple[Runner, dict[str, float]
             history.append(bar)
     signalled = []
     for runner in desk.runners:
-        if runner.first_minute <= slice_.minute < runner.plan.window.breakout_end:
-            signals = _show(desk, runner, slice_)
-            if signals:
-                signalled.append((runner, signals))
+        if runner.off or not runner.first_minute <= minute < runner.plan.window.breakout_end:
+            continue
+        signals = _show(desk, runner, slice_)
+        if signals:
+            signalled.append((runner, signals))
     return signalled
 
 
 def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
-    window = runner.plan.window
-    if slice_.minute >= window.analysis_end:
-        _rank(desk, runner)
-    try:
-        signals = _entries(runner, slice_.bars)
-    except (ArithmeticError, LookupError, TypeError, ValueError, RigdError) as error:
+    """Show a minute to one strategy; whatever it raises, the others and the exits go on."""
+    if runner.name in desk.recorder.facts.off:
         runner.off = True
-        sending.record_error(desk, error, runner.name, "strategy step: the strategy is off")
         return {}
-    if slice_.minute >= window.analysis_end - 1:
-        _rank(desk, runner)
+    analysis_end = runner.plan.window.analysis_end
+    try:
+        if slice_.minute >= analysis_end:
+            _rank(desk, runner)
+        signals = _entries(runner, slice_.bars)
+        if slice_.minute == analysis_end - 1:
+            _rank(desk, runner)
+    except (MemoryError, StorageError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a plug-in's fault must stay its own (FAULTS K07)
+        runner.off = True
+        sending.record_error(desk, error, runner.name, STRATEGY_OFF)
+        return {}
     return signals
 
 
 def _entries(runner: Runner, bars: Mapping[str, Bar]) -> dict[str, float]:
     """Call the entry rule once per symbol and bar: the hot loop."""
-    if runner.off:
-        return {}
     strategy, params, states = runner.plan.strategy, runner.plan.params, runner.states
     entry = strategy.entry
     signals = {}

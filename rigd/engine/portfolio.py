@@ -7,16 +7,17 @@ a trade's PnL equals the ledger's to the last digit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from rigd.core.clock import iso
 from rigd.core.events import FillRecorded, NoteMade, OrderIntent, TradeClosed
 from rigd.core.money import PRICE_STEP, ZERO, notional
 from rigd.core.orders import ExecType, Purpose
 from rigd.core.values import Direction, ExitReason
+from rigd.strategy.exits import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +29,26 @@ STALE_EXIT = "stale_exit"
 
 
 @dataclass(slots=True)
+class Track:
+    """What the exit rules need of the bars of one position; `seen` counts the bars taken in.
+
+    `best` is the best price of the bars since entry [currency/share]; `turnover` and `volume` give
+    the session's VWAP; `ranges` the average true range.
+    """
+
+    seen: int = 0
+    best: float = math.nan
+    turnover: float = 0.0
+    volume: float = 0.0
+    ranges: RangeState = field(default_factory=RangeState)
+
+
+@dataclass(slots=True)
 class Position:
     """An open round trip.
 
-    `peak` is the best price since entry [currency/share], from bars that are complete; `volume`
-    and `turnover` accumulate the session's VWAP when the exit rules need it.
+    `unwanted` marks a position that no entry of ours opened: an order filled for more than it was
+    meant for. It is closed as soon as it is seen.
     """
 
     symbol: str
@@ -41,6 +57,8 @@ class Position:
     signal_minute: int
     entry_id: str
     entry_time: datetime
+    grown_at: datetime
+    unwanted: bool = False
     entry_qty: Decimal = ZERO
     entry_notional: Decimal = ZERO
     exit_qty: Decimal = ZERO
@@ -49,12 +67,11 @@ class Position:
     exit_time: datetime | None = None
     exit_reason: ExitReason = ExitReason.MANUAL
     flag: str = ""
-    peak: float = 0.0
-    exit_attempts: int = 0
+    track: Track = field(default_factory=Track)
 
     @property
     def qty(self) -> Decimal:
-        """What is held [shares], never negative in normal life."""
+        """What is held [shares]; positive while the position is open."""
         return self.entry_qty - self.exit_qty
 
     @property
@@ -95,7 +112,6 @@ class Portfolio:
         self._broker = broker
         self._open = session_open
         self._intents: dict[str, OrderIntent] = {}
-        self._commissions: dict[str, Decimal] = {}
         self._unrecorded: list[TradeClosed] = []
         self.positions: dict[str, Position] = {}
         self.trades: list[TradeClosed] = []
@@ -141,17 +157,6 @@ class Portfolio:
         """Return the closed trades that the journal does not have yet."""
         return list(self._unrecorded)
 
-    def window_exposure(self, strategy: str, reference: Mapping[str, Decimal]) -> Decimal:
-        """Return what a strategy holds at reference prices [currency]."""
-        return sum(
-            (
-                notional(reference[symbol], position.qty)
-                for symbol, position in self.positions.items()
-                if position.strategy == strategy
-            ),
-            ZERO,
-        )
-
     def _mark_stale(self, symbol: str) -> None:
         position = self.positions.get(symbol)
         if position is not None:
@@ -164,34 +169,55 @@ class Portfolio:
         amount = notional(fill.price, fill.qty)
         self.cash_flow -= amount * fill.side.sign + fill.commission
         if fill.purpose is Purpose.ENTRY:
-            self._grow(intent, fill, amount)
-        else:
-            self._shrink(intent, fill, amount)
-
-    def _grow(self, intent: OrderIntent, fill: FillRecorded, amount: Decimal) -> None:
-        self.filled_symbols.add(fill.symbol)
-        self.entries.setdefault(intent.strategy, set()).add(fill.symbol)
+            self.filled_symbols.add(fill.symbol)
+            self.entries.setdefault(intent.strategy, set()).add(fill.symbol)
         position = self.positions.get(fill.symbol)
         if position is None:
-            position = Position(
-                symbol=fill.symbol,
-                strategy=intent.strategy,
-                direction=intent.direction,
-                signal_minute=intent.signal_minute,
-                entry_id=intent.cl_ord_id,
-                entry_time=fill.ts,
-            )
-            self.positions[fill.symbol] = position
-        position.entry_qty += fill.qty
-        position.entry_notional += amount
-        position.commission += fill.commission
-        position.peak = position.peak or float(position.entry_price)
-
-    def _shrink(self, intent: OrderIntent, fill: FillRecorded, amount: Decimal) -> None:
-        position = self.positions.get(fill.symbol)
-        if position is None:
+            position = self._opened(intent, fill)
+        if fill.side.sign == position.direction.sign:
+            self._grow(position, fill, fill.qty, amount, fill.commission)
             return
-        position.exit_qty += fill.qty
+        closing = min(fill.qty, position.qty)
+        closing_amount = notional(fill.price, closing)
+        self._shrink(position, intent, fill, closing, closing_amount)
+        if fill.qty > closing:
+            rest = fill.qty - closing
+            turned = self._opened(intent, fill)
+            self._grow(turned, fill, rest, amount - closing_amount, ZERO)
+
+    def _opened(self, intent: OrderIntent, fill: FillRecorded) -> Position:
+        direction = Direction.LONG if fill.side.sign > 0 else Direction.SHORT
+        position = Position(
+            symbol=fill.symbol,
+            strategy=intent.strategy,
+            direction=direction,
+            signal_minute=intent.signal_minute,
+            entry_id=intent.cl_ord_id,
+            entry_time=fill.ts,
+            grown_at=fill.ts,
+            unwanted=fill.purpose is not Purpose.ENTRY or direction is not intent.direction,
+        )
+        self.positions[fill.symbol] = position
+        return position
+
+    @staticmethod
+    def _grow(
+        position: Position, fill: FillRecorded, qty: Decimal, amount: Decimal, commission: Decimal
+    ) -> None:
+        position.entry_qty += qty
+        position.entry_notional += amount
+        position.commission += commission
+        position.grown_at = fill.ts
+
+    def _shrink(
+        self,
+        position: Position,
+        intent: OrderIntent,
+        fill: FillRecorded,
+        qty: Decimal,
+        amount: Decimal,
+    ) -> None:
+        position.exit_qty += qty
         position.exit_notional += amount
         position.commission += fill.commission
         position.exit_time = fill.ts
@@ -224,11 +250,3 @@ class Portfolio:
 def minute_start(session_open: datetime, minute: int) -> datetime:
     """Return the instant at which a minute of the session starts, UTC."""
     return session_open + timedelta(minutes=minute)
-
-
-def describe(position: Position) -> str:
-    """Return a position as one line of text for people."""
-    return (
-        f"{position.direction} {position.qty} {position.symbol} at {position.entry_price} "
-        f"since {iso(position.entry_time)} ({position.strategy})"
-    )

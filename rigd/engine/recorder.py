@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from rigd.core.events import (
     CandidateJudged,
+    Command,
     CommandObeyed,
+    ErrorCaptured,
+    Outcome,
     PoolRanked,
     RiskModeChanged,
     RiskTripped,
     SelfChecked,
+    SessionResumed,
     SliceDone,
     StateChanged,
     WindowClosed,
@@ -21,11 +25,15 @@ from rigd.core.lifecycle import BotState, RiskMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rigd.core.events import Command, Entry, Record
+    from rigd.core.events import Entry, Record
     from rigd.core.ports import Clock, Journal
     from rigd.core.values import PoolEntry
 
-Key = tuple[object, ...]
+STRATEGY_OFF = "strategy step: the strategy is off"
+"""Context of the error that switches a strategy off for the session (FAULTS §4.4 K07)."""
+
+STRENGTH = {Command.START: 0, Command.STOP: 1, Command.SHUTDOWN: 2, Command.KILL: 3}
+"""Of several commands the strongest counts (FAULTS §3.8)."""
 
 
 class View(Protocol):
@@ -51,6 +59,9 @@ class Facts:
         self.checks: set[str] = set()
         self.tripped: RiskTripped | None = None
         self.command: Command | None = None
+        self.fatal = False
+        self.off: set[str] = set()
+        self.resumed = False
 
     def fold(self, record: Record) -> None:
         """Take in one record."""
@@ -77,13 +88,15 @@ class Facts:
             self.tripped = record
         elif isinstance(record, CommandObeyed):
             self.command = record.command
+        elif isinstance(record, SessionResumed):
+            self.resumed = True
 
     def out_of_window(self, strategy: str) -> set[str]:
         """Return the symbols that risk's last door or the broker turned away for the window."""
         return {
             symbol
             for (name, symbol, _), rows in self.judged.items()
-            if name == strategy and any(row.outcome == "rejected" for row in rows)
+            if name == strategy and any(row.outcome is Outcome.REJECTED for row in rows)
         }
 
 

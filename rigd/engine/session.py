@@ -108,9 +108,10 @@ class Session:
         """The first minute that is not known to be complete."""
         return self.desk.recorder.facts.last_minute + 1
 
-    async def begin(self, reason: str) -> None:
+    async def begin(self) -> None:
         """Settle what a crash may have left and reconcile, before any signal counts."""
         facts = self.desk.recorder.facts
+        reason = "resume" if facts.resumed else "start"
         self.closing = _OF_COMMAND.get(facts.command) if facts.command else None
         if facts.tripped is not None:
             self.closing = Closing.LOSS

@@ -82,7 +82,8 @@ async def run(
     Parameters
     ----------
     session
-        A session that has begun.
+        A session over its replayed journal; it begins here, when market and strategies have seen
+        the minutes that were complete before.
     feed
         Its bars.
     market
@@ -101,9 +102,13 @@ async def run(
         return session.closing is not None
 
     for slice_ in feed.slices():
-        if slice_.minute < first:
-            session.catch_up(slice_)
-            continue
+        if slice_.minute >= first:
+            break
+        market.open_bar(slice_)
+        market.trade_through(slice_)
+        session.catch_up(slice_)
+    await session.begin()
+    for slice_ in feed.slices(first):
         if session.is_finished():
             break
         await pace.minute(look)

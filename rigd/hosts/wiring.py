@@ -162,7 +162,7 @@ async def open_session(
     journal: Journal,
     commands: CommandReader,
 ) -> Session:
-    """Build a session over a journal, new or cut off, and bring it to the point of trading.
+    """Build a session over a journal, new or cut off, and pass the self-checks.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ async def open_session(
     Returns
     -------
     Session
-        Reconciled and ready for its next minute.
+        Over its replayed journal; `replay.run` begins it.
     """
     settings, day, feed = what.settings, what.day, what.feed
     clock = MarketClock(day.open)
@@ -228,9 +228,7 @@ async def open_session(
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
     selfcheck.require(recorder, await _answers(settings, desk, broker))
-    session = Session(desk, commands, started.opening_cash)
-    await session.begin("resume" if past else "start")
-    return session
+    return Session(desk, commands, started.opening_cash)
 
 
 def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings) -> CommandReader:

@@ -146,13 +146,11 @@ def _schema_problems(connection: sqlite3.Connection, where: str) -> Iterator[Pro
 def _owner_problems(
     connection: sqlite3.Connection, where: str, identity: str, account: AccountInfo, first: str
 ) -> Iterator[Problem]:
-    row = connection.execute(
-        "SELECT schema_version, identity, broker, account_id, currency, entity, jurisdiction, hash"
-        " FROM books"
-    ).fetchone()
-    expected = (schema.VERSION, identity, *account_fields(account), first)
-    if row != expected:
-        yield Problem(where, f"the books must belong to {identity}, were of {row and row[1]}")
+    rows = connection.execute("SELECT * FROM books").fetchall()
+    if rows != [(1, schema.VERSION, identity, *account_fields(account), first)]:
+        yield Problem(
+            where, f"the books must belong to {identity}, their owner was {rows}", "books"
+        )
 
 
 def _replay(connection: sqlite3.Connection, where: str, state: State) -> list[Problem]:

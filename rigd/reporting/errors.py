@@ -22,8 +22,8 @@ from rigd.core.events import (
     SessionStarted,
     TradeClosed,
 )
-from rigd.core.money import plain
-from rigd.core.orders import TERMINAL, OrdStatus
+from rigd.core.money import ZERO, plain
+from rigd.core.orders import TERMINAL, ExecType, OrdStatus
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key
 from rigd.reporting.redaction import redact
@@ -31,6 +31,7 @@ from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from rigd.reporting.outputs import Outputs
 
@@ -71,12 +72,13 @@ class _Trouble(NamedTuple):
 class ErrorMemory:
     """What the rows need of earlier records: the session, the orders and what became of them."""
 
-    __slots__ = ("in_trouble", "orders", "started", "working")
+    __slots__ = ("filled", "in_trouble", "orders", "started", "working")
 
     def __init__(self) -> None:
         self.started: SessionStarted | None = None
         self.orders: dict[str, OrderIntent] = {}
         self.working: dict[str, OrdStatus] = {}
+        self.filled: dict[str, Decimal] = {}
         self.in_trouble: set[str] = set()
 
     @property
@@ -188,8 +190,11 @@ def _trouble(record: Record, memory: ErrorMemory) -> _Trouble | None:
         return None
     if isinstance(record, OrderUpdated):
         return _order_trouble(record, memory)
-    if isinstance(record, FillRecorded) and record.anomaly:
-        return _fill_trouble(record)
+    if isinstance(record, FillRecorded):
+        completed = _count_fill(record, memory)
+        if record.anomaly:
+            return _fill_trouble(record)
+        return _resolved(record, memory) if completed else None
     if isinstance(record, TradeClosed) and record.error_code:
         return _trade_trouble(record)
     if isinstance(record, ErrorCaptured):
@@ -197,6 +202,36 @@ def _trouble(record: Record, memory: ErrorMemory) -> _Trouble | None:
     if isinstance(record, SessionClosed):
         return _left_over(memory)
     return None
+
+
+def _count_fill(record: FillRecorded, memory: ErrorMemory) -> bool:
+    """Tell whether executions completed the order now; no status message has to follow."""
+    order = memory.orders.get(record.cl_ord_id)
+    if order is None or record.exec_type is not ExecType.TRADE:
+        return False
+    filled = memory.filled.get(record.cl_ord_id, ZERO) + record.qty
+    memory.filled[record.cl_ord_id] = filled
+    if filled < order.qty:
+        return False
+    memory.working.pop(record.cl_ord_id, None)
+    return True
+
+
+def _resolved(record: FillRecorded, memory: ErrorMemory) -> _Trouble | None:
+    """Return the row that ends the trouble of an order that filled after all."""
+    if record.cl_ord_id not in memory.in_trouble:
+        return None
+    memory.in_trouble.discard(record.cl_ord_id)
+    order = memory.orders[record.cl_ord_id]
+    return _Trouble(
+        logs=(UNRESOLVED,),
+        level="INFO",
+        strategy=record.strategy,
+        error_type=ErrorType.BROKER.value,
+        error_code="RESOLVED",
+        raw="filled",
+        context=f"{_order_words(order)} {record.cl_ord_id}",
+    )
 
 
 def _order_trouble(record: OrderUpdated, memory: ErrorMemory) -> _Trouble | None:

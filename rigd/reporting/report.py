@@ -47,13 +47,14 @@ overflow:hidden;background:var(--rule)}
 .kpi b{display:block;font-size:21px;line-height:1.3;font-weight:650;
 font-variant-numeric:tabular-nums;white-space:nowrap}
 .kpi span{font-size:12px;color:var(--muted)}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:16px}
-.two>.card{min-width:0}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));gap:0 16px;
+align-items:start}
+.two{columns:440px 2;column-gap:16px}
+.two>.card{display:inline-block;width:100%;break-inside:avoid}
 .card ul{margin:0;padding-left:18px}.card li{margin:2px 0;overflow-wrap:anywhere}
 details summary{cursor:pointer;font-weight:650;font-size:15px}
 details[open] summary{margin-bottom:10px}
 footer{padding:20px 2px 0;font-size:12px;color:var(--muted)}
-@media (max-width:520px){.two{grid-template-columns:1fr}}
 @media print{body{background:#fff}.card{break-inside:avoid}}
 """
 _LOADER = (
@@ -221,7 +222,7 @@ def _funnel(entries: Sequence[Entry]) -> str:
     blocked = _card(table_html(tables.blocked_table(entries)))
     pools = _card(table_html(tables.pools_table(entries)))
     why = _card(f"{more}<ul>{told}</ul></details>") if reasons else ""
-    return _card(left) + f'<div class="two">{blocked}{pools}</div>' + why
+    return _card(left) + f'<div class="pair">{blocked}{pools}</div>' + why
 
 
 def _facts(

@@ -24,10 +24,9 @@ from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import DataError, LogicError, Problem, TamperError
+from rigd.core.errors import DataError, LogicError, Problem, StorageError, TamperError
 from rigd.store.files import (
     FILE_MODE,
-    StorageError,
     make_folder,
     storage_errors,
     sync_folder,

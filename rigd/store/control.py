@@ -17,9 +17,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import DataError, LogicError, Problem
+from rigd.core.errors import DataError, LogicError, Problem, StorageError
 from rigd.core.events import Command
-from rigd.store.files import SECRET_MODE, StorageError, remove, replace, storage_errors
+from rigd.store.files import SECRET_MODE, remove, replace, storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from rigd.core.errors import DataError
-from rigd.store.files import StorageError, make_folder, storage_errors, sync_file, sync_folder
+from rigd.core.errors import DataError, StorageError
+from rigd.store.files import make_folder, storage_errors, sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import AccessError, RigdError
+from rigd.core.errors import AccessError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,24 +22,6 @@ FOLDER_MODE = 0o755
 SECRET_FOLDER_MODE = 0o700
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-class StorageError(RigdError):
-    """The disk refused or failed: full, denied, broken.
-
-    Parameters
-    ----------
-    message
-        What was to be written and what the system answered.
-    errno
-        The system's error number; 0 when there is none.
-    fix
-        What to do next.
-    """
-
-    def __init__(self, message: str, *, errno: int = 0, fix: str = "") -> None:
-        super().__init__(message, fix=fix)
-        self.errno = errno
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from rigd.core.errors import LogicError
-from rigd.store.files import FILE_MODE, StorageError, make_folder, storage_errors, sync_folder
+from rigd.core.errors import LogicError, StorageError
+from rigd.store.files import FILE_MODE, make_folder, storage_errors, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,10 +23,10 @@ KEY = "2013-10-07_1"
 
 
 def connect(path: Path | str = ":memory:", *, foreign_keys: bool = True) -> sqlite3.Connection:
-    """Return a connection with the pragmas of the product's databases."""
+    """Return a connection as the product opens its databases, but for the syncing."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA synchronous=OFF")
     connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
     return connection
 

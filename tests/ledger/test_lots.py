@@ -13,9 +13,7 @@ from rigd.core.money import from_units, notional
 from rigd.ledger.lots import Closed, Lot, LotBook, share
 
 
-@given(
-    st.integers(-(10**18), 10**18), st.integers(0, 10**15), st.integers(1, 10**15)
-)
+@given(st.integers(-(10**18), 10**18), st.integers(0, 10**15), st.integers(1, 10**15))
 def test_share_rounds_half_even(amount, part, whole):
     """A share is the nearest whole unit of the exact fraction, ties to even."""
     assert share(amount, part, whole) == round(Fraction(amount * part, whole))

@@ -11,7 +11,11 @@ from rigd.ledger import schema
 from tests.ledger.books import fill, ledger, post_all, started
 
 HASH = "0" * 64
-ROW = "INSERT INTO transactions VALUES ({txn},'{fitid}','buy','t','t','{key}','','SPY',1,1,-5,0,'USD','open',0,{legs},'" + HASH + "')"
+ROW = (
+    "INSERT INTO transactions VALUES ({txn},'{fitid}','buy','t','t','{key}','','SPY',1,1,-5,0,'USD','open',0,{legs},'"
+    + HASH
+    + "')"
+)
 LEG = "INSERT INTO legs VALUES (?,?,?,?,?,0,0)"
 
 
@@ -103,7 +107,11 @@ def test_no_table_takes_an_update_or_a_delete(raw, table):
     """Every table is append-only."""
     if not raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
         assert table in {"cash_counts", "unposted"}
-        raw.execute(f"INSERT INTO {table} VALUES (1,'k','t','USD',1,1,'h')" if table == "cash_counts" else f"INSERT INTO {table} VALUES (1,'k','t','e','r','x','h')")
+        raw.execute(
+            f"INSERT INTO {table} VALUES (1,'k','t','USD',1,1,'h')"
+            if table == "cash_counts"
+            else f"INSERT INTO {table} VALUES (1,'k','t','e','r','x','h')"
+        )
     before = dump(raw)
     column = raw.execute(f"SELECT name FROM pragma_table_info('{table}') LIMIT 1").fetchone()[0]
     for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
@@ -128,9 +136,13 @@ def test_replace_cannot_push_a_transaction_out(raw):
         raw.execute("BEGIN")
         for number, leg in enumerate(legs, start=1):
             raw.execute(LEG, (3, number, *leg))
-        row = ROW.replace("INSERT", "INSERT OR REPLACE").format(
-            **{"txn": 3, "fitid": "1" * 64, "key": "raw", "legs": 2, **changes}
-        )
+        row = ROW.replace("INSERT", "INSERT OR REPLACE").format(**{
+            "txn": 3,
+            "fitid": "1" * 64,
+            "key": "raw",
+            "legs": 2,
+            **changes,
+        })
         with pytest.raises(sqlite3.IntegrityError, match="posted once"):
             raw.execute(row)
         raw.execute("ROLLBACK")
@@ -172,7 +184,11 @@ def test_the_views_show_posted_legs_alone(raw):
     raw.execute(LEG, (3, 1, 1030, "USD", -5))
     assert raw.execute("SELECT * FROM balances").fetchall() == before
     raw.execute("ROLLBACK")
-    assert before == [(1030, "USD", 99_000_000_000), (1111, "USD", 1_000_000_000), (3030, "USD", -100_000_000_000)]
+    assert before == [
+        (1030, "USD", 99_000_000_000),
+        (1111, "USD", 1_000_000_000),
+        (3030, "USD", -100_000_000_000),
+    ]
     assert raw.execute("SELECT symbol, quantity, amount FROM open_lots").fetchall() == [
         ("SPY", 10_000_000_000, 1_000_000_000)
     ]

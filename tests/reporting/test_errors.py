@@ -130,6 +130,20 @@ def test_a_trouble_that_ended_well_is_resolved() -> None:
     assert [row["error_code"] for row in found[UNRESOLVED]] == ["OUTCOME_UNKNOWN", "RESOLVED"]
 
 
+def test_an_order_completed_by_its_executions_is_not_stale() -> None:
+    """Executions alone complete an order; no status message has to follow."""
+    found = rows(intent("A1"), updated("A1", OrdStatus.NEW), fill("A1", 21), closed())
+    assert found[UNRESOLVED] == []
+
+
+def test_a_fill_that_completes_an_order_in_doubt_resolves_it() -> None:
+    """The execution itself is the broker's evidence, and ends the trouble."""
+    found = rows(
+        intent("A1"), updated("A1", OrdStatus.NEW, in_doubt=True), fill("A1", 21), closed()
+    )
+    assert [row["error_code"] for row in found[UNRESOLVED]] == ["OUTCOME_UNKNOWN", "RESOLVED"]
+
+
 def test_orders_that_never_ended_are_listed_when_the_session_closes() -> None:
     """The last row names every order without a final status."""
     (row,) = rows(intent("A1"), intent("B2"), updated("B2", OrdStatus.FILLED), closed())[UNRESOLVED]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from rigd.core.events import Outcome, Stage, WindowPlanned
-from rigd.core.orders import OrdStatus
+from rigd.core.orders import OrdStatus, Purpose
 from rigd.reporting.funnel import explain_no_trade, funnels, why
 from tests.reporting.journals import (
     Writer,
@@ -127,6 +127,14 @@ def test_orders_that_came_to_nothing_are_explained() -> None:
         "open BAC (rank 3): signal allowed, no order followed",
         "mid: window skipped: does not fit the half day",
     ]
+
+
+def test_a_replaced_entry_is_one_order() -> None:
+    """An entry that was replaced counts once; protective orders are no entries."""
+    journal = Writer()
+    journal.add(0, started(strategies=("open",)), intent("A"), intent("B", replaces="A"))
+    journal.add(1, intent("S", purpose=Purpose.STOP))
+    assert funnels(journal.entries)[0].orders == 1
 
 
 def test_hostile_text_cannot_break_the_lines() -> None:

@@ -5,12 +5,13 @@ import io
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from rigd.config.choices import LogFormat
 from rigd.core.errors import LogicError
-from rigd.reporting.rows import Field, Kind, header_line, make_row, row_line, table_bytes
+from rigd.reporting.rows import Field, Kind, Value, header_line, make_row, row_line, table_bytes
 
 FIELDS = (
     Field("at", Kind.INSTANT, "when"),
@@ -20,7 +21,7 @@ FIELDS = (
     Field("sure", Kind.BOOLEAN, "whether"),
     Field("more", Kind.OBJECT, "the rest"),
 )
-VALUES = {
+VALUES: dict[str, Value] = {
     "at": datetime(2013, 10, 7, 13, 30, tzinfo=UTC),
     "who": "=HYPERLINK(1)\nx",
     "much": Decimal("-2.50"),
@@ -67,7 +68,7 @@ def test_blank_cells_are_null_and_nothing() -> None:
     "wrong",
     [{"many": True}, {"many": "3"}, {"much": 2.5}, {"who": None}, {"sure": 1}, {"odd": 1}],
 )
-def test_a_row_that_breaks_its_schema_is_refused(wrong: dict[str, object]) -> None:
+def test_a_row_that_breaks_its_schema_is_refused(wrong: dict[str, Any]) -> None:
     """Wrong types, missing cells and unknown fields are defects."""
     with pytest.raises(LogicError):
         make_row(FIELDS, VALUES | wrong)

@@ -77,6 +77,16 @@ def test_without_trades_the_undefined_is_null() -> None:
     assert (summary["total_trades"], summary["realised_pnl"]) == (0, "0")
 
 
+def test_a_flat_trade_is_neither_gain_nor_loss() -> None:
+    """With PnL zero alone there is no largest gain, no largest loss and no best or worst ticker."""
+    journal = Writer()
+    journal.add(0, started(), trade(pnl=Decimal(0)))
+    summary = daily_summary(journal.entries)
+    assert (summary["max_gain"], summary["max_loss"]) == (None, None)
+    assert (summary["most_profitable_tickers"], summary["worst_tickers"]) == ([], [])
+    assert summary["average_pnl_per_trade"] == "0"
+
+
 def test_equal_tickers_stand_in_alphabetical_order() -> None:
     """The order of ties is fixed, best and worst, and five are named."""
     journal = Writer()

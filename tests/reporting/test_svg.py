@@ -50,7 +50,7 @@ def test_the_price_line_goes_up_on_the_screen_when_the_price_does() -> None:
     tree = ET.fromstring(price_svg("X", up, [], opened=OPEN, minutes=390))  # noqa: S314 - ours
     line = next(node.get("d", "") for node in tree if node.get("stroke-width") == "1.2")
     (x0, y0), (x1, y1) = (map(float, pair.split()) for pair in line[1:].split("L"))
-    assert (x0, x1) == (64.0, pytest.approx(64 + 680 * 389 / 390, abs=0.06))
+    assert [x0, x1] == pytest.approx([64, 64 + 680 * 389 / 390], abs=0.06)
     assert y0 > y1
 
 

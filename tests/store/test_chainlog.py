@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rigd.core.errors import DataError, LogicError, TamperError
+from rigd.core.errors import DataError, LogicError, StorageError, TamperError
 from rigd.store.chainlog import ChainLog, genesis_hash, link, read_chain, verify_chain
-from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rigd.core.clock import iso
-from rigd.core.errors import LogicError
+from rigd.core.errors import LogicError, StorageError
 from rigd.core.events import Command
 from rigd.store.control import FLAGS, ControlFolder, FlagSeen
-from rigd.store.files import StorageError
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 

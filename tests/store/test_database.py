@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.core.errors import DataError
+from rigd.core.errors import DataError, StorageError
 from rigd.store import database
 from rigd.store.database import (
     CHECKPOINT_PAGES,
@@ -16,7 +16,6 @@ from rigd.store.database import (
     open_database,
     open_for_reading,
 )
-from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rigd.core.errors import AccessError
+from rigd.core.errors import AccessError, StorageError
 from rigd.store import files
 from rigd.store.files import (
     SECRET_MODE,
     LocalFiles,
-    StorageError,
     make_folder,
     remove,
     replace,

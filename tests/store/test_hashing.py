@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.store.files import StorageError
+from rigd.core.errors import StorageError
 from rigd.store.hashing import digest_tree, sha256_file
 
 if TYPE_CHECKING:

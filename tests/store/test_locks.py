@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError
-from rigd.store.files import StorageError
+from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError, StorageError
 from rigd.store.locks import Owner, SessionLock, next_epoch, read_owner
 from tests.fakes.clock import FakeClock
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.core.errors import DataError, TamperError
+from rigd.core.errors import DataError, StorageError, TamperError
 from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
-from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path

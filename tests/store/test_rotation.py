@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.core.errors import LogicError
-from rigd.store.files import StorageError
+from rigd.core.errors import LogicError, StorageError
 from rigd.store.rotation import KEPT, MAX_BYTES, LineLog, rotate, rotated
 
 if TYPE_CHECKING:

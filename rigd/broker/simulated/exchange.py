@@ -37,6 +37,7 @@ from rigd.core.errors import (
     LogicError,
     OrderRejected,
     OutcomeUnknown,
+    StorageError,
     Unavailable,
 )
 from rigd.core.money import (
@@ -57,7 +58,6 @@ from rigd.core.orders import (
     OrdType,
 )
 from rigd.market.fills import market_fill
-from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -475,10 +475,8 @@ class SimExchange:
         found = touched(orders, bar, test_open=test_open)
         if found is None:
             return
-        slippage = 0.0
-        if found.slips:
-            cl_ord_id = found.order.request.cl_ord_id
-            slippage = self._model.slippage_of(self._draws, cl_ord_id, found.order.parts)
+        cl_ord_id, part = found.order.request.cl_ord_id, found.order.parts
+        slippage = self._model.slippage_of(self._draws, cl_ord_id, part)
         self._fill(found.order, price_from_float(found.fill_price(slippage)), start)
 
     def _fill(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.broker.simulated.book import level_of
 from rigd.core.orders import OrdType
-from rigd.market.fills import NO_TOUCH, STOP_GAPPED, STOP_HIT, exit_fill, touch
+from rigd.market.fills import NO_TOUCH, STOP_GAPPED, STOP_HIT, exit_fill
+from rigd.market.fills import touch as reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +24,8 @@ class Touched(NamedTuple):
     code: int
     price: float
 
-    @property
-    def slips(self) -> bool:
-        """Tell whether it fills at market: stops do, limits do not."""
-        return self.code in {STOP_HIT, STOP_GAPPED}
-
     def fill_price(self, slippage: float) -> float:
-        """Return the price with slippage, where it has any [currency/share]."""
+        """Return the price [currency/share]; stops, which fill at market, slip, limits do not."""
         return exit_fill(self.code, self.price, slippage, -self.order.request.side.sign)
 
 
@@ -55,7 +51,7 @@ def touched(orders: Sequence[Order], bar: Bar, *, test_open: bool) -> Touched | 
     limit = _nearest(orders, OrdType.LIMIT, highest=not sells)
     high, low = (bar.open, bar.open) if test_open else (bar.high, bar.low)
     direction = 1.0 if sells else -1.0
-    code, price = touch(direction, bar.open, high, low, _level(stop), _level(limit), test_open)
+    code, price = reach(direction, bar.open, high, low, _level(stop), _level(limit), test_open)
     order = stop if code in {STOP_HIT, STOP_GAPPED} else limit
     return None if code == NO_TOUCH or order is None else Touched(order, code, price)
 

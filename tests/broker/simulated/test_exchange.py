@@ -466,6 +466,16 @@ class TestFaults:
         play(exchange, minute_of(0, AAA=FLAT))
         assert [fill.qty for fill in exchange.fills(OPENS)] == [Decimal(1)]
 
+    def test_exit_is_never_split(self) -> None:
+        """Where every entry fills in two parts, an exit by market still fills at one open."""
+        exchange = exchange_on(model=SimModel(partial_fill_rate=1.0))
+        exchange.submit(order("E"))
+        play(exchange, minute_of(0, AAA=FLAT))
+        play(exchange, minute_of(1, AAA=FLAT))
+        exchange.submit(order("X", Side.SELL))
+        play(exchange, minute_of(2, AAA=FLAT))
+        assert exchange.positions() == []
+
     def test_drawn_reject_is_told_and_kept(self) -> None:
         """A refused order raises, is found as REJECTED and never fills."""
         exchange = exchange_on(model=SimModel(reject_rate=1.0))

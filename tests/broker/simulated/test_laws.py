@@ -189,11 +189,7 @@ def test_every_prefix_of_the_log_is_the_state_of_its_time(script: list[Step]) ->
 @_quick
 @given(_scripts)
 def test_killed_between_any_two_calls_nothing_is_lost(script: list[Step]) -> None:
-    """Opened anew before every step, the session ends as if it had never been killed.
-
-    After each restart the session's minutes are played again from its first, as recovery may:
-    what was done is not done twice, and the last prices are known again.
-    """
+    """Opened anew before every step, and the minutes so far played again, it ends the same."""
     calm = SimModel(latency_ms=9_000, partial_fill_rate=0.5, refused_cancel_rate=0.2)
     smooth, player = exchange_on(model=calm), Script()
     log = ListLog()
