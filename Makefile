@@ -29,7 +29,7 @@ session: $(STAMP)
 test: tests test-notebooks
 
 tests: $(STAMP)
-	$(PYTEST) tests -n $(WORKERS) --junitxml=$(REPORTS)/tests.xml
+	$(PYTEST) tests -n $(WORKERS) --dist loadfile --junitxml=$(REPORTS)/tests.xml
 
 test-notebooks: $(STAMP)
 	$(PYTEST) notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \

@@ -1,4 +1,4 @@
-"""Notebooks under nbval: each runs in a home of this run, and only beside its flag (document 070)."""
+"""Notebooks under nbval: each runs in a home of this run, and only beside its flag (070)."""
 
 from __future__ import annotations
 

@@ -24,6 +24,10 @@ settings.register_profile(
 settings.load_profile("rigd")
 
 
+NARROWING = ("keyword", "lf", "deselect", "ignore", "ignore_glob", "maxfail")
+"""Options that leave tests out; such a run is not held to the table of listed tests."""
+
+
 @pytest.fixture(scope="session")
 def control_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The temporary control folder of this run."""
@@ -86,7 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     asked = [Path(argument).resolve() for argument in config.args]
-    narrowed = bool(config.option.keyword or config.option.lf or config.option.deselect)
+    narrowed = any(getattr(config.option, name, None) for name in NARROWING)
     system = "not system" not in config.option.markexpr
     whole = not narrowed and asked == [
         Path(traceability.SYSTEM).resolve() if system else traceability.TESTS

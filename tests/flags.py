@@ -1,6 +1,6 @@
 """No test runs without its flag (document 070): ``test_mode_<name>.flag`` in a control folder.
 
-Under pytest the flag lies in a temporary control folder of the run, written and removed by a fixture.
+Under pytest the flag lies in a temporary control folder of the run, put and removed by a fixture.
 Started by hand as ``python -m tests.test_<name>``, it must lie in the control folder of the home.
 """
 

@@ -1,1 +1,1 @@
-"""Views of the bot's state; a view may read files and raise a flag, and never reaches the engine."""
+"""Views of the bot's state: they read files, may raise a flag, and never reach the engine."""

@@ -20,13 +20,16 @@ def check(*, as_json: bool) -> int:
     if as_json:
         say_json({"problems": [str(problem) for problem in problems], "facts": dict(facts)})
     else:
-        width = max(len(name) for name, _ in facts)
+        width = max((len(name) for name, _ in facts), default=0)
         for name, value in facts:
             say(f"  {name.ljust(width)}  {value:>20}")
         for problem in problems:
             say(f"problem: {problem}")
         say("the books do not check out" if problems else "the books balance, their chain is whole")
-        say_next("rigd ledger export --format ofx")
+        if problems:
+            say_next("restore the books from runs/backups, then: rigd ledger check")
+        else:
+            say_next("rigd ledger export --format ofx")
     return int(ExitCode.TAMPERED if problems else ExitCode.OK)
 
 

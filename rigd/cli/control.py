@@ -6,6 +6,7 @@ from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
 from rigd.hosts import operator
+from rigd.hosts.bot import is_provisioned
 from rigd.hosts.engine_run import read_latch
 from rigd.store.control import ControlFolder
 
@@ -19,16 +20,17 @@ def flags_raise(name: str, reason: str) -> int:
         raise ConfigError(msg)
     home = open_home()
     folder = ControlFolder(home.control, CLOCK, IDS)
-    file = folder.raise_flag(_ALLOWED[name], operator.name(), reason, "rigd flags")
-    say(f"raised {file}")
-    say_next("the engine obeys within 0.2 s of its next look; see status.json")
+    folder.raise_flag(_ALLOWED[name], operator.name(), reason, "rigd flags")
+    say(f"raised control_{name}.flag in runs/control")
+    say_next("see status.json: a running session looks for flags five times a second")
     return int(ExitCode.OK)
 
 
 def flags_clear() -> int:
     """Remove the flags that lie there."""
     home = open_home()
-    removed = operator.clear_flags(home, CLOCK, IDS)
+    profile = open_bot_of(home).profile.value if is_provisioned(home) else ""
+    removed = operator.clear_flags(home, CLOCK, IDS, profile=profile)
     say(f"removed {', '.join(removed) if removed else 'nothing: no flag lay there'}")
     say_next("rigd session")
     return int(ExitCode.OK)

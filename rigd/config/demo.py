@@ -22,8 +22,10 @@ DEMO: tuple[tuple[str, str, str], ...] = (
     ("SHORT_TYPE_OPEN", "ShortSell", "both sides trade, so a falling day shows trades too"),
     ("SHORT_TYPE_MID", "ShortSell", "as above"),
     ("SHORT_TYPE_CLOSE", "ShortSell", "as above"),
-    ("SLIPPAGE_SIMULATION_TYPE", "rule_based", "fills that look like a broker's"),
+    ("SLIPPAGE_SIMULATION_TYPE", "randomized", "fills that look like a broker's"),
     ("SLIPPAGE_MEAN_PCT", "0.0002", "2 cents on 100 USD"),
+    ("SLIPPAGE_STDDEV_PCT", "0.0001", "most fills slip by 1 to 3 cents on 100 USD"),
+    ("SIMULATION_SEED", "7", "the same seed, the same fills"),
     ("SIMULATED_LATENCY_MS", "250", "a quarter of a second from decision to fill"),
 )
 """Key, value and why: what the demo sets away from the defaults."""

@@ -5,7 +5,6 @@ Every instant is an aware datetime in UTC. Nothing else in rigd asks the machine
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -51,6 +50,8 @@ class SystemClock:
 
     async def wait(self, seconds: float) -> None:
         """Suspend the calling coroutine."""
+        import asyncio  # noqa: PLC0415 - half of the import time of core; only sessions wait
+
         await asyncio.sleep(seconds)
 
 
@@ -74,7 +75,7 @@ class MarketClock:
 
     def advance(self, instant: datetime) -> None:
         """Move to a later instant; one that lies before now raises LogicError."""
-        if instant < self._now:
+        if require_utc(instant) < self._now:
             msg = f"market time must not go back, was {self._now} and then {instant}"
             raise LogicError(msg)
         self._now = instant

@@ -163,6 +163,10 @@ class OrderRejected(BrokerError):  # noqa: N818 - the field's term
         self.code = code
         self.text = text
 
+    def __reduce__(self) -> tuple[type[OrderRejected], tuple[str, str]]:
+        """Take apart for another process: an exception is made again from what it was given."""
+        return type(self), (self.code, self.text)
+
 
 class OutcomeUnknown(BrokerError):  # noqa: N818 - the field's term
     """No answer came: the order may or may not exist and must be looked up, never sent again."""
@@ -186,6 +190,10 @@ class RateLimited(BrokerError):  # noqa: N818 - the field's term
     def __init__(self, retry_at: datetime) -> None:
         super().__init__(f"rate limited by the broker until {retry_at.isoformat()}")
         self.retry_at = retry_at
+
+    def __reduce__(self) -> tuple[type[RateLimited], tuple[datetime]]:
+        """Take apart for another process: an exception is made again from what it was given."""
+        return type(self), (self.retry_at,)
 
 
 class AuthError(BrokerError):

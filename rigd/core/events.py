@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import DataError
+from rigd.core.errors import DataError, LogicError
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import ExecType, OrdStatus, OrdType, Purpose
@@ -378,7 +378,7 @@ class Entry(NamedTuple):
 
 
 def to_fields(record: Record) -> dict[str, Any]:
-    """Return a record's fields as values that JSON can hold: text, integers, booleans, lists."""
+    """Return a record's fields as values that JSON can hold: text, numbers, booleans, lists."""
     return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
 
 
@@ -413,7 +413,7 @@ def from_fields(kind: str, values: dict[str, Any]) -> Record:
         raise DataError(msg)
     try:
         return cls(**{name: readers[name](value) for name, value in values.items()})
-    except (ArithmeticError, TypeError, ValueError) as error:
+    except (ArithmeticError, TypeError, ValueError, LogicError) as error:
         msg = f"journal record {kind} holds a malformed field: {error}"
         raise DataError(msg) from error
 
@@ -424,7 +424,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Decimal):
-        return plain(value)
+        return plain(_finite(value))
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date):
@@ -453,26 +453,47 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type or a generic alias
     if origin is tuple:
         return _tuple_reader(args)
     if isinstance(hint, type) and issubclass(hint, PoolEntry):
-        return lambda value: PoolEntry(str(value[0]), float(value[1]), int(value[2]))
-    simple: dict[Any, _Reader] = {datetime: from_iso, date: date.fromisoformat, Decimal: _decimal}
-    return simple.get(hint, hint if isinstance(hint, type) and issubclass(hint, StrEnum) else _same)
+        entry = _tuple_reader((str, float, int))
+        return lambda value: PoolEntry(*entry(value))
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    simple: dict[Any, _Reader] = {
+        datetime: from_iso,
+        date: date.fromisoformat,
+        Decimal: _decimal,
+        float: _number,
+    }
+    return simple.get(hint) or partial(_exactly, hint)
 
 
 def _tuple_reader(args: tuple[Any, ...]) -> _Reader:
     if len(args) > 1 and args[1] is Ellipsis:
         inner = _reader(args[0])
-        return lambda value: tuple(inner(item) for item in value)
+        return lambda value: tuple(inner(item) for item in _exactly(list, value))
     readers = tuple(_reader(arg) for arg in args)
-    return lambda value: tuple(read(item) for read, item in zip(readers, value, strict=True))
+    return lambda value: tuple(
+        read(item) for read, item in zip(readers, _exactly(list, value), strict=True)
+    )
 
 
 def _decimal(value: Any) -> Decimal:  # noqa: ANN401 - JSON values
-    number = Decimal(value)
+    return _finite(Decimal(_exactly(str, value)))
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - JSON values
+    return float(value if isinstance(value, float) else _exactly(int, value))
+
+
+def _finite(number: Decimal) -> Decimal:
     if not number.is_finite():
-        msg = f"amount must be finite, was {value!r}"
-        raise ValueError(msg)
+        msg = f"an amount in the journal must be finite, was {number}"
+        raise LogicError(msg)
     return number
 
 
-def _same(value: Any) -> Any:  # noqa: ANN401 - JSON values
+def _exactly(kind: type, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return `value` when it is of the kind; a truth value is no number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        msg = f"expected {kind.__name__}, found {type(value).__name__}"
+        raise TypeError(msg)
     return value

@@ -7,7 +7,7 @@ books and 10⁻⁶ in orders. Rounding is half-even everywhere but in sizing, wh
 from __future__ import annotations
 
 import math
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 from rigd.core.errors import DataError, LedgerError
 
@@ -49,27 +49,29 @@ def price_from_float(value: float) -> Decimal:
     Raises
     ------
     DataError
-        If the price is not finite or not positive.
+        If the price is not finite or not positive, also once it is rounded.
     """
-    if not (math.isfinite(value) and value > 0.0):
-        msg = f"price must be finite and positive, was {value}"
-        raise DataError(msg)
-    return Decimal(value).quantize(PRICE_STEP, ROUND_HALF_EVEN, _WIDE)
+    if math.isfinite(value):
+        price = _rounded(Decimal(value), PRICE_STEP, ROUND_HALF_EVEN)
+        if price > 0:
+            return price
+    msg = f"price must be finite and positive, was {value}"
+    raise DataError(msg)
 
 
 def money(value: Decimal) -> Decimal:
     """Return an amount [currency] rounded half-even to 6 places."""
-    return value.quantize(MONEY_STEP, ROUND_HALF_EVEN, _WIDE)
+    return _rounded(value, MONEY_STEP, ROUND_HALF_EVEN)
 
 
 def notional(price: Decimal, quantity: Decimal) -> Decimal:
     """Return price × quantity [currency], rounded half-even to 6 places."""
-    return _WIDE.multiply(price, quantity).quantize(MONEY_STEP, ROUND_HALF_EVEN, _WIDE)
+    return _rounded(_WIDE.multiply(price, quantity), MONEY_STEP, ROUND_HALF_EVEN)
 
 
 def round_down(value: Decimal, decimals: int) -> Decimal:
     """Return `value` rounded towards zero to `decimals` places."""
-    return value.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN, _WIDE)
+    return _rounded(value, Decimal(1).scaleb(-decimals), ROUND_DOWN)
 
 
 def to_units(value: Decimal, decimals: int) -> int:
@@ -90,10 +92,13 @@ def to_units(value: Decimal, decimals: int) -> int:
     Raises
     ------
     LedgerError
-        If the value has more places than the scale holds.
+        If the value has more places than the scale holds, or is not finite.
     """
+    if not value.is_finite():
+        msg = f"amount must be finite, was {value}"
+        raise LedgerError(msg)
     try:
-        scaled = value.scaleb(decimals).to_integral_exact(context=_EXACT)
+        scaled = value.scaleb(decimals, _EXACT).to_integral_exact(context=_EXACT)
     except Inexact:
         msg = f"amount must have at most {decimals} decimal places, was {value}"
         raise LedgerError(msg) from None
@@ -102,7 +107,7 @@ def to_units(value: Decimal, decimals: int) -> int:
 
 def from_units(units: int, decimals: int) -> Decimal:
     """Return an integer count of 10⁻ᵈ as a decimal."""
-    return Decimal(units).scaleb(-decimals)
+    return Decimal(units).scaleb(-decimals, _EXACT)
 
 
 def plain(value: Decimal) -> str:
@@ -135,3 +140,14 @@ def level_from_float(value: float) -> Decimal:
         msg = f"price level must be finite and positive, was {value}"
         raise DataError(msg)
     return Decimal(repr(value))
+
+
+def _rounded(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    try:
+        rounded = value.quantize(step, rounding, _WIDE)
+    except InvalidOperation:
+        rounded = Decimal("NaN")
+    if not rounded.is_finite():
+        msg = f"amount must be finite and of at most {_WIDE.prec} digits, was {value}"
+        raise DataError(msg)
+    return rounded

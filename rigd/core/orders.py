@@ -143,6 +143,9 @@ class OrderSnapshot:
     updated_at: datetime
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        require_utc(self.updated_at)
+
     @property
     def leaves_qty(self) -> Decimal:
         """What is still open [shares]; zero once the order is terminal."""
@@ -189,6 +192,9 @@ class Gap:
     since: datetime
     reason: str
 
+    def __post_init__(self) -> None:
+        require_utc(self.since)
+
 
 BrokerEvent = OrderSnapshot | Fill | Gap
 
@@ -219,6 +225,9 @@ class BrokerClock:
 
     now: datetime
     is_open: bool
+
+    def __post_init__(self) -> None:
+        require_utc(self.now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,6 +155,9 @@ class MarketSlice:
     start: datetime
     bars: Mapping[str, Bar]
 
+    def __post_init__(self) -> None:
+        require_utc(self.start)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:

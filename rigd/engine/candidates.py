@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.core.events import CandidateJudged, OrderIntent, Outcome, RiskModeChanged, Stage
+from rigd.core.events import CandidateJudged, OrderIntent, Outcome, Stage
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, notional
 from rigd.core.orders import OrdStatus, OrdType, Purpose
@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 
     from rigd.core.values import PoolEntry
     from rigd.engine.desk import Desk, Runner
+    from rigd.engine.orders import Order
 
 _TRIGGER_KEYS = {
     "open": "STRAT_OPEN_BUFFER",
     "mid": "STRAT_MID_VWAP_THRESHOLD",
     "close": "STRAT_CLOSE_THRESHOLD",
 }
+MANY_REFUSALS = 5
+REFUSAL_MINUTES = 10
+"""So many refused entries in so many minutes suspend new risk until reconciled (SPEC §9)."""
+
 _TURNED_DOWN = (Outcome.BLOCKED, Outcome.REJECTED)
 
 
@@ -54,6 +59,7 @@ async def enter(desk: Desk, runner: Runner, signals: Mapping[str, float], minute
         signal = signals.get(member.symbol, 0.0)
         if not signal or _entered(desk, runner, member.symbol):
             continue
+        desk.obey()
         if member.symbol in out:
             turned_down += 1
             continue
@@ -64,6 +70,8 @@ async def enter(desk: Desk, runner: Runner, signals: Mapping[str, float], minute
 
 def note_no_signal(desk: Desk, runner: Runner, minute: int) -> None:
     """Record, for every pool member that never signalled, how near it came."""
+    if runner.off or runner.name in desk.recorder.facts.off:
+        return
     plan = runner.plan
     signalled = {symbol for symbol, _ in desk.recorder.facts.signals.get(runner.name, ())}
     for member in desk.recorder.facts.pools.get(runner.name, ()):
@@ -91,22 +99,76 @@ def note_no_signal(desk: Desk, runner: Runner, minute: int) -> None:
         )
 
 
+def note_rejections(desk: Desk) -> None:
+    """Record the entries that the broker refused and of which no row says so yet.
+
+    An answer that was lost, or a crash, may come between the refusal and its row.
+    """
+    for order in desk.orders.entries:
+        if order.status is OrdStatus.REJECTED and not order.cum_qty:
+            intent = order.intent
+            rows = desk.recorder.facts.rows(intent.strategy, intent.symbol, intent.signal_minute)
+            if rows and not any(row.stage is Stage.BROKER for row in rows):
+                _refused(desk, _candidate_of(intent, rows[-1]), order)
+
+
 async def _try(desk: Desk, candidate: Candidate) -> bool:
     """Take one candidate through the stages; True when its order is working or filled."""
-    rows = desk.recorder.facts.judged.get(
-        (candidate.strategy, candidate.symbol, candidate.minute), []
-    )
+    rows = desk.recorder.facts.rows(candidate.strategy, candidate.symbol, candidate.minute)
     if any(row.outcome in _TURNED_DOWN for row in rows):
         return False
+    known = desk.orders.get(_entry_id(desk, candidate))
+    if known is not None:
+        return known.working or known.cum_qty > 0
     approval = _admit(desk, candidate)
     if approval is None:
         return False
     order = await sending.send(desk, _intent(desk, candidate, approval))
     if order.status is OrdStatus.REJECTED and not order.cum_qty:
-        verdict = Verdict(allow=False, rule="broker", reason="rejected", measured=order.reason)
-        _judged(desk, candidate, Stage.BROKER, Outcome.REJECTED, verdict)
+        _refused(desk, candidate, order)
         return False
     return True
+
+
+def _refused(desk: Desk, candidate: Candidate, order: Order) -> None:
+    """Record what became of an entry that the broker does not have.
+
+    One that the broker refused is out for the window; one that never reached it may be asked for
+    again on the next bar.
+    """
+    sent = order.evidence != sending.NOT_SENT
+    verdict = Verdict(
+        allow=False,
+        rule="broker",
+        reason="rejected" if sent else "not_sent",
+        measured=order.reason,
+    )
+    _judged(desk, candidate, Stage.BROKER, Outcome.REJECTED if sent else Outcome.BLOCKED, verdict)
+    if sent and _refusals(desk, candidate.minute) >= MANY_REFUSALS:
+        sending.suspend(desk, f"{MANY_REFUSALS} refused entries in {REFUSAL_MINUTES} minutes")
+
+
+def _refusals(desk: Desk, minute: int) -> int:
+    """Count the entries that the broker refused of late."""
+    return sum(
+        1
+        for order in desk.orders.entries
+        if order.status is OrdStatus.REJECTED
+        and order.evidence != sending.NOT_SENT
+        and minute - order.intent.signal_minute < REFUSAL_MINUTES
+    )
+
+
+def _candidate_of(intent: OrderIntent, row: CandidateJudged) -> Candidate:
+    return Candidate(
+        strategy=intent.strategy,
+        symbol=intent.symbol,
+        direction=intent.direction,
+        minute=intent.signal_minute,
+        pool_rank=row.pool_rank,
+        fallback_level=row.fallback_level,
+        reference_price=intent.reference_price,
+    )
 
 
 def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
@@ -135,8 +197,7 @@ def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
         now=desk.clock.now(),
     )
     if door.halt:
-        mode = RiskModeChanged(mode=RiskMode.HALTED, reason=f"last door: {door.verdict.reason}")
-        desk.recorder.record(mode)
+        sending.halt(desk, f"last door: {door.verdict.reason}")
     if not door.verdict.allow:
         _judged(desk, candidate, Stage.RISK, Outcome.REJECTED, door.verdict)
         return None
@@ -175,8 +236,7 @@ def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:
         order.intent.symbol == symbol
         and order.intent.strategy == runner.name
         and (order.working or order.cum_qty > 0)
-        for order in desk.orders
-        if order.intent.purpose is Purpose.ENTRY
+        for order in desk.orders.entries
     )
 
 
@@ -209,9 +269,7 @@ def _risk_view(desk: Desk, candidate: Candidate) -> RiskView:
     working = desk.working_entries()
     held = desk.portfolio.positions
     entries = [
-        order
-        for order in desk.orders
-        if order.intent.purpose is Purpose.ENTRY and order.intent.strategy == candidate.strategy
+        order for order in desk.orders.entries if order.intent.strategy == candidate.strategy
     ]
     symbol = candidate.symbol
     return RiskView(
@@ -245,9 +303,13 @@ def _window_exposure(desk: Desk, strategy: str) -> Decimal:
     return total
 
 
+def _entry_id(desk: Desk, candidate: Candidate) -> str:
+    return desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry")
+
+
 def _intent(desk: Desk, candidate: Candidate, approval: Approval) -> OrderIntent:
     return OrderIntent(
-        cl_ord_id=desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry"),
+        cl_ord_id=_entry_id(desk, candidate),
         replaces="",
         strategy=candidate.strategy,
         symbol=candidate.symbol,
@@ -291,6 +353,6 @@ def _judged(
 
 def _once(desk: Desk, row: CandidateJudged) -> None:
     """Record a row unless the journal has one of the same stage and rule for this bar."""
-    rows = desk.recorder.facts.judged.get((row.strategy, row.symbol, row.minute), [])
+    rows = desk.recorder.facts.rows(row.strategy, row.symbol, row.minute)
     if not any((known.stage, known.rule) == (row.stage, row.rule) for known in rows):
         desk.recorder.record(row)

@@ -12,7 +12,6 @@ from rigd.core.events import PoolRanked
 from rigd.engine import candidates, sending
 from rigd.engine.recorder import STRATEGY_OFF
 from rigd.screener.pool import pool_size, rank, skip_reasons
-from rigd.store.files import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,18 +61,21 @@ def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
         runner.off = True
         return {}
     analysis_end = runner.plan.window.analysis_end
+    ranked = None
     try:
         if slice_.minute >= analysis_end:
-            _rank(desk, runner)
+            ranked = _ranked(desk, runner)
         signals = _entries(runner, slice_.bars)
         if slice_.minute == analysis_end - 1:
-            _rank(desk, runner)
-    except (MemoryError, StorageError):
+            ranked = _ranked(desk, runner)
+    except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must stay its own (FAULTS K07)
         runner.off = True
         sending.record_error(desk, error, runner.name, STRATEGY_OFF)
         return {}
+    if ranked is not None:
+        desk.recorder.record(ranked)
     return signals
 
 
@@ -92,10 +94,10 @@ def _entries(runner: Runner, bars: Mapping[str, Bar]) -> dict[str, float]:
     return signals
 
 
-def _rank(desk: Desk, runner: Runner) -> None:
+def _ranked(desk: Desk, runner: Runner) -> PoolRanked | None:
     """Rank the pool once, at the end of analysis, from what the analysis bars alone say."""
     if runner.name in desk.recorder.facts.pools:
-        return
+        return None
     plan = runner.plan
     strategy, states = plan.strategy, runner.states
     scores = {symbol: strategy.score(state, plan.params) for symbol, state in states.items()}
@@ -106,11 +108,9 @@ def _rank(desk: Desk, runner: Runner) -> None:
     pool = rank(fit, pool_size(desk.settings.max_trades, desk.settings.candidate_multiplier))
     beyond = fit.keys() - {member.symbol for member in pool}
     skipped |= dict.fromkeys(beyond, "beyond_pool")
-    desk.recorder.record(
-        PoolRanked(
-            strategy=runner.name,
-            minute=plan.window.analysis_end - 1,
-            pool=pool,
-            skipped=tuple(sorted(skipped.items())),
-        )
+    return PoolRanked(
+        strategy=runner.name,
+        minute=plan.window.analysis_end - 1,
+        pool=pool,
+        skipped=tuple(sorted(skipped.items())),
     )

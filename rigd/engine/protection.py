@@ -9,6 +9,8 @@ cancelled first and the position closed at market, so that nothing can close it 
 from __future__ import annotations
 
 import math
+from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rigd.core.events import OrderIntent
@@ -16,63 +18,75 @@ from rigd.core.money import level_from_float
 from rigd.core.orders import OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
-from rigd.strategy.exits import RangeState, average_range, levels, observe_range
+from rigd.strategy.exits import average_range, higher, levels, observe_range
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from rigd.engine.desk import Desk, Runner
+    from rigd.engine.desk import Desk
     from rigd.engine.orders import Order
-    from rigd.engine.portfolio import Position
+    from rigd.engine.portfolio import Position, Track
+    from rigd.strategy.exits import ExitRules
+
+MINUTE = timedelta(minutes=1)
 
 
-async def protect(desk: Desk, position: Position, minute: int) -> None:
-    """Rest the levels that hold in a minute at the broker.
+async def protect_all(desk: Desk, minute: int, *, opened: bool = False) -> None:
+    """Rest the levels of a minute at the broker for every open position.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    minute
+        The minute whose bar the levels act on.
+    opened
+        Whether the minute's open has passed. What filled at that open is protected then and not
+        before, also when the minute is run again after a crash: the order keeps its id.
+    """
+    for position in list(desk.portfolio.positions.values()):
+        grown = (position.grown_at - desk.day.open) // MINUTE >= minute
+        if (opened or not grown) and not position.unwanted:
+            await _protect(desk, position, minute, f"{minute}/open" if opened else f"{minute}")
+
+
+async def drop_remainders(desk: Desk) -> None:
+    """Cancel what still works of an entry whose position was closed before it filled in full."""
+    for order in desk.orders.working(Purpose.ENTRY):
+        if order.cum_qty and order.intent.symbol not in desk.portfolio.positions:
+            await sending.cancel(desk, order, "its position is closed")
+
+
+async def close_position(desk: Desk, position: Position, label: int, reason: ExitReason) -> None:
+    """Close a position at market: its other orders first, then one exit order.
+
+    Reduce-only by computation: the exit order is sent when no other order of the symbol can fill
+    any more, for exactly what is held then.
 
     Parameters
     ----------
     desk
         The session's desk.
     position
-        An open position.
-    minute
-        The minute whose bar the levels act on.
-    """
-    runner = _runner(desk, position)
-    if position.qty <= 0 or _exit_orders(desk, position):
-        return
-    stop, target = _levels(desk, runner, position, minute)
-    await _rest(desk, position, Purpose.STOP, stop, minute)
-    await _rest(desk, position, Purpose.TARGET, target, minute)
-
-
-async def protect_all(desk: Desk, minute: int) -> None:
-    """Rest the levels of a minute for every open position."""
-    for position in list(desk.portfolio.positions.values()):
-        await protect(desk, position, minute)
-
-
-async def close_position(
-    desk: Desk, position: Position, minute: int, reason: ExitReason, note: str = ""
-) -> None:
-    """Close a position at market: its resting orders first, then one exit order.
-
-    Reduce-only by computation: the exit order is sent when no other order of the position can
-    fill any more, for exactly what is held then.
+        What to close.
+    label
+        Names the attempt, part of the order's id: the minute at whose open it acts. An attempt is
+        made once.
+    reason
+        Why.
     """
     for order in desk.orders.working(symbol=position.symbol):
         if order.intent.purpose is not Purpose.EXIT:
             await sending.cancel(desk, order, f"closing: {reason}")
-    still_working = desk.orders.working(symbol=position.symbol)
-    if still_working or position.qty <= 0 or position.symbol not in desk.portfolio.positions:
+    if desk.portfolio.positions.get(position.symbol) is not position:
         return
-    position.exit_attempts += 1
+    cl_ord_id = _leg(desk, position, f"exit/{label}")
+    if desk.orders.working(symbol=position.symbol) or cl_ord_id in desk.orders:
+        return
     await sending.send(
         desk,
         OrderIntent(
-            cl_ord_id=desk.order_id(
-                position.strategy, position.symbol, position.signal_minute, f"exit/{minute}"
-            ),
+            cl_ord_id=cl_ord_id,
             replaces="",
             strategy=position.strategy,
             symbol=position.symbol,
@@ -88,120 +102,77 @@ async def close_position(
             reference_price=desk.mark(position.symbol),
             verdict_id="",
             exit_reason=reason,
-            note=note,
+            note="",
             epoch=desk.epoch,
         ),
     )
 
 
-def exit_minute(desk: Desk, position: Position) -> int:
-    """Return the minute at whose open a position's time exit acts."""
-    return _runner(desk, position).plan.window.exit_minute
-
-
 def time_is_up(desk: Desk, position: Position, minute: int) -> bool:
     """Tell whether a position must be closed at the open of a minute."""
-    return minute >= exit_minute(desk, position)
+    return position.unwanted or minute >= desk.runner(position.strategy).plan.window.exit_minute
 
 
-def _runner(desk: Desk, position: Position) -> Runner:
-    return next(runner for runner in desk.runners if runner.name == position.strategy)
+async def _protect(desk: Desk, position: Position, minute: int, label: str) -> None:
+    if desk.orders.working(Purpose.EXIT, position.symbol):
+        return
+    stop, target = _levels(desk, position, minute)
+    await _rest(desk, position, Purpose.STOP, stop, label)
+    await _rest(desk, position, Purpose.TARGET, target, label)
 
 
-def _exit_orders(desk: Desk, position: Position) -> list[Order]:
-    return desk.orders.working(Purpose.EXIT, position.symbol)
-
-
-def _levels(desk: Desk, runner: Runner, position: Position, minute: int) -> tuple[float, float]:
-    rules = runner.plan.rules
-    vwap = session_vwap(desk, position.symbol, minute) if rules.vwap_touch else math.nan
-    atr = (
-        math.nan
-        if math.isnan(rules.atr_mult)
-        else _atr(desk, position.symbol, minute, rules.atr_period)
-    )
+def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
+    plan = desk.runner(position.strategy).plan
+    rules = plan.rules
+    track = _up_to_date(desk, position, rules)
+    sign = position.direction.sign
+    entry = float(position.entry_price)
     return levels(
-        position.direction.sign,
-        float(position.entry_price),
-        _peak(desk, position, minute),
-        vwap,
-        runner.plan.window.exit_minute - minute,
-        atr,
+        sign,
+        entry,
+        higher(sign, entry, track.best),
+        track.turnover / track.volume if rules.vwap_touch and track.volume > 0.0 else math.nan,
+        plan.window.exit_minute - minute,
+        average_range(track.ranges, rules.atr_period),
         rules,
     )
 
 
-def _peak(desk: Desk, position: Position, minute: int) -> float:
-    """Return the best price since entry from bars that are complete before `minute`."""
-    entered = int((position.entry_time - desk.day.open).total_seconds()) // 60
-    best = float(position.entry_price)
-    for bar in reversed(desk.bars[position.symbol]):
-        if bar.minute < entered:
-            break
-        if bar.minute < minute:
-            best = max(best, bar.high) if position.direction.sign > 0 else min(best, bar.low)
-    return best
+def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
+    """Return the position's track with every bar that is complete."""
+    track, bars = position.track, desk.bars[position.symbol]
+    if track.seen == len(bars):
+        return track
+    entered = (position.entry_time - desk.day.open) // MINUTE
+    ranged = not math.isnan(rules.atr_mult)
+    sign = position.direction.sign
+    for bar in islice(bars, track.seen, None):
+        if bar.minute >= entered:
+            track.best = higher(sign, track.best, bar.high if sign > 0 else bar.low)
+        if rules.vwap_touch:
+            track.turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
+            track.volume += bar.volume
+        if ranged:
+            observe_range(track.ranges, bar, rules.atr_period)
+    track.seen = len(bars)
+    return track
 
 
-def session_vwap(desk: Desk, symbol: str, minute: int) -> float:
-    """Return the session's VWAP of the bars before a minute; NaN without volume."""
-    turnover = volume = 0.0
-    for bar in desk.bars.get(symbol, ()):
-        if bar.minute >= minute:
-            break
-        turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
-        volume += bar.volume
-    return turnover / volume if volume > 0.0 else math.nan
-
-
-def _atr(desk: Desk, symbol: str, minute: int, period: int) -> float:
-    state = RangeState()
-    for bar in desk.bars.get(symbol, ()):
-        if bar.minute >= minute:
-            break
-        observe_range(state, bar, period)
-    return average_range(state, period)
-
-
-async def _rest(
-    desk: Desk, position: Position, purpose: Purpose, level: float, minute: int
-) -> None:
-    resting = [
-        order
-        for order in desk.orders.working(purpose, position.symbol)
-        if order.intent.signal_minute == position.signal_minute
-    ]
+async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, label: str) -> None:
+    """Make the broker hold one order at a level, replacing the one that it has."""
+    resting = desk.orders.working(purpose, position.symbol)
     current = resting[-1] if resting else None
-    if not math.isfinite(level):
+    if not math.isfinite(level) or level <= 0.0:
         if current is not None:
             await sending.cancel(desk, current, "level switched off")
         return
     price = level_from_float(level)
     if current is not None and (current.in_doubt or _says(current, price, position.qty)):
         return
-    await _send_level(desk, position, purpose, price, minute, current)
-
-
-def _says(order: Order, price: Decimal, qty: Decimal) -> bool:
-    intent = order.intent
-    resting_price = intent.stop_price if intent.ord_type is OrdType.STOP else intent.limit_price
-    return resting_price == price and order.leaves_qty == qty
-
-
-async def _send_level(
-    desk: Desk,
-    position: Position,
-    purpose: Purpose,
-    price: Decimal,
-    minute: int,
-    current: Order | None,
-) -> None:
-    stop = purpose is Purpose.STOP
-    cl_ord_id = desk.order_id(
-        position.strategy, position.symbol, position.signal_minute, f"{purpose}/{minute}"
-    )
-    if cl_ord_id in desk.orders:
+    cl_ord_id = _leg(desk, position, f"{purpose}/{label}")
+    if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
+    stop = purpose is Purpose.STOP
     await sending.send(
         desk,
         OrderIntent(
@@ -225,3 +196,13 @@ async def _send_level(
             epoch=desk.epoch,
         ),
     )
+
+
+def _says(order: Order, price: Decimal, qty: Decimal) -> bool:
+    intent = order.intent
+    resting_price = intent.stop_price if intent.ord_type is OrdType.STOP else intent.limit_price
+    return resting_price == price and order.leaves_qty == qty
+
+
+def _leg(desk: Desk, position: Position, leg: str) -> str:
+    return desk.order_id(position.strategy, position.symbol, position.signal_minute, leg)

@@ -50,6 +50,7 @@ class Facts:
     def __init__(self) -> None:
         self.state = BotState.INITIALIZE
         self.risk_mode = RiskMode.ACTIVE
+        self.walked = 0
         self.last_minute = -1
         self.pools: dict[str, tuple[PoolEntry, ...]] = {}
         self.signals: dict[str, set[tuple[str, int]]] = {}
@@ -72,6 +73,8 @@ class Facts:
                 self.signals.setdefault(record.strategy, set()).add((record.symbol, record.minute))
         elif isinstance(record, StateChanged):
             self.state = record.state
+            entered = (record.previous, record.state) == (BotState.IDLE, BotState.ANALYZING)
+            self.walked += entered
         elif isinstance(record, RiskModeChanged):
             self.risk_mode = record.mode
         elif isinstance(record, SliceDone):
@@ -87,9 +90,18 @@ class Facts:
         elif isinstance(record, RiskTripped):
             self.tripped = record
         elif isinstance(record, CommandObeyed):
-            self.command = record.command
+            if self.command is None or STRENGTH[record.command] > STRENGTH[self.command]:
+                self.command = record.command
+        elif isinstance(record, ErrorCaptured):
+            self.fatal = self.fatal or record.fatal
+            if record.context == STRATEGY_OFF:
+                self.off.add(record.strategy)
         elif isinstance(record, SessionResumed):
             self.resumed = True
+
+    def rows(self, strategy: str, symbol: str, minute: int) -> Sequence[CandidateJudged]:
+        """Return what is on record about a candidate of one bar, oldest first."""
+        return self.judged.get((strategy, symbol, minute), ())
 
     def out_of_window(self, strategy: str) -> set[str]:
         """Return the symbols that risk's last door or the broker turned away for the window."""

@@ -18,28 +18,41 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from rigd.engine.desk import Desk
+    from rigd.engine.orders import Order
 
 
-async def settle_unanswered(desk: Desk) -> None:
-    """End every order of which the journal has an intent and no answer.
+async def settle_unanswered(desk: Desk) -> list[Order]:
+    """Ask for every order of which the journal has an intent and no answer.
 
-    The broker is asked by id. An order that it knows is adopted. One that it certainly does not
-    know never arrived: the process died between the durable intent and the send, and it is sent
-    now, for the first time on the broker's record. Where a look-up is not authoritative the order
-    stays in doubt.
+    An order that the broker knows is adopted. Where a look-up is not authoritative one that is not
+    found stays in doubt.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+
+    Returns
+    -------
+    list of Order
+        The orders that certainly never arrived: the process died between the durable intent and
+        the send. They may be sent, for the first time on the broker's record, once the broker's
+        view and ours have been reconciled.
     """
+    unsent = []
     for order in desk.orders.unanswered():
-        if await sending.look_up(desk, order) or not order.working:
-            continue
-        if order.in_doubt:
+        if await sending.look_up(desk, order) or not order.working or order.in_doubt:
             continue
         if desk.broker.capabilities.authoritative_lookup:
-            await sending.transmit(desk, order)
+            unsent.append(order)
         else:
             desk.recorder.record(desk.orders.doubt_about(order, "no answer on record"))
+    return unsent
 
 
-async def reconcile(desk: Desk, reason: str, opening_cash: Decimal) -> Reconciled:
+async def reconcile(
+    desk: Desk, reason: str, opening_cash: Decimal, unsent: frozenset[int] = frozenset()
+) -> Reconciled:
     """Compare our view with the broker's and record the outcome.
 
     Fills that we miss are booked; orders that are not ours are reported and left alone; a
@@ -53,6 +66,8 @@ async def reconcile(desk: Desk, reason: str, opening_cash: Decimal) -> Reconcile
         Why now: ``start``, ``resume``, ``gap``, ``end``.
     opening_cash
         The broker's cash when the session began [currency].
+    unsent
+        Identities of the orders that were never sent, which the broker cannot know.
 
     Returns
     -------
@@ -73,7 +88,7 @@ async def reconcile(desk: Desk, reason: str, opening_cash: Decimal) -> Reconcile
         update = desk.orders.update_for(snapshot, "reconcile")
         if update is not None:
             desk.recorder.record(update)
-    ghosts = await _settle_ghosts(desk, known)
+    ghosts = await _settle_ghosts(desk, known, unsent)
     outcome = Reconciled(
         reason=reason,
         missing_fills=missing,
@@ -91,19 +106,18 @@ def _record(desk: Desk, outcome: Reconciled) -> Reconciled:
     outcome = replace(outcome, agreed=agreed)
     desk.recorder.record(outcome)
     mode = desk.recorder.facts.risk_mode
-    if not agreed and mode is RiskMode.ACTIVE:
-        text = "our books and the broker's differ: no new risk"
-        desk.recorder.record(RiskModeChanged(mode=RiskMode.REDUCING, reason=text))
-    elif agreed and mode is RiskMode.REDUCING:
+    if not agreed:
+        sending.suspend(desk, "our books and the broker's differ: no new risk")
+    elif mode is RiskMode.REDUCING and desk.entries_allowed:
         desk.recorder.record(RiskModeChanged(mode=RiskMode.ACTIVE, reason="reconciled"))
     return outcome
 
 
-async def _settle_ghosts(desk: Desk, known: set[str]) -> list[str]:
+async def _settle_ghosts(desk: Desk, known: set[str], unsent: frozenset[int]) -> list[str]:
     """Orders that we think work and the broker does not list: ask for each by id."""
     ghosts = []
     for order in desk.orders.working():
-        if order.intent.cl_ord_id in known:
+        if order.intent.cl_ord_id in known or id(order) in unsent:
             continue
         found = await sending.look_up(desk, order)
         if not found and order.working:

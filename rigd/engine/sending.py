@@ -16,15 +16,24 @@ from rigd.core.errors import (
     RateLimited,
     Unavailable,
 )
-from rigd.core.events import CancelIntent
+from rigd.core.events import CancelIntent, RiskModeChanged
+from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO
-from rigd.core.orders import Fill, Gap, OrderSnapshot, OrdStatus
+from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
 from rigd.engine.error_handler import captured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rigd.core.events import FillRecorded, OrderIntent
+    from rigd.core.orders import BrokerEvent
     from rigd.engine.desk import Desk
     from rigd.engine.orders import Order
+
+NOT_SENT = "not sent"
+"""Evidence of an order that ended without reaching the broker."""
+
+_HALTING = frozenset({"overfill", *map(str, (ExecType.BUST, ExecType.CORRECT))})
 
 _NOTHING_LEFT = (Unavailable, RateLimited, AuthError, NotSupported)
 """Answers that prove that the order does not exist at the broker."""
@@ -62,7 +71,8 @@ async def transmit(desk: Desk, order: Order) -> None:
     except OrderRejected as error:
         desk.recorder.record(desk.orders.rejection_of(order, f"{error.code}: {error.text}"))
     except _NOTHING_LEFT as error:
-        desk.recorder.record(desk.orders.rejection_of(order, str(error), evidence="not sent"))
+        desk.recorder.record(desk.orders.rejection_of(order, str(error), evidence=NOT_SENT))
+        record_error(desk, error, order.intent.strategy, f"order {order.intent.cl_ord_id}")
     except BrokerError as error:
         desk.recorder.record(desk.orders.doubt_about(order, str(error)))
         record_error(desk, error, order.intent.strategy, f"order {order.intent.cl_ord_id}")
@@ -78,39 +88,103 @@ async def cancel(desk: Desk, order: Order, reason: str) -> None:
     if not order.cancel_sent:
         desk.recorder.record(CancelIntent(cl_ord_id=order.intent.cl_ord_id, reason=reason))
     try:
-        await desk.broker.cancel(order.intent.cl_ord_id)
+        answer = await desk.broker.cancel(order.intent.cl_ord_id)
     except BrokerError as error:
         record_error(desk, error, order.intent.strategy, f"cancel {order.intent.cl_ord_id}")
+        return
     await drain(desk)
+    if answer is not CancelAck.REQUESTED and order.working:
+        await look_up(desk, order)
 
 
 async def drain(desk: Desk) -> None:
     """Record every event that the broker has for us, in its order; then the trades they closed."""
-    missing_fills = False
-    for event in desk.broker.poll():
-        if isinstance(event, Fill):
-            take_fill(desk, event)
-        elif isinstance(event, OrderSnapshot):
-            missing_fills |= _take_snapshot(desk, event)
-        elif isinstance(event, Gap):
-            missing_fills = True
-    if missing_fills:
-        for fill in await desk.broker.fills(desk.day.open):
-            take_fill(desk, fill)
+    events = desk.broker.poll()
+    if events:
+        missing = False
+        for event in events:
+            if isinstance(event, Fill):
+                take_fill(desk, event)
+            elif isinstance(event, OrderSnapshot):
+                _take_snapshot(desk, event)
+            elif isinstance(event, Gap):
+                desk.gap_seen = missing = True
+        if missing or _fills_missing(desk, events):
+            await _pull_fills(desk)
     record_closed(desk)
 
 
 def take_fill(desk: Desk, fill: Fill) -> FillRecorded | None:
-    """Record one execution unless it is on record or not of our orders."""
+    """Record one execution unless it is on record or not of our orders.
+
+    An order that filled for more than it was meant for stops all new risk, and so does an
+    execution that the broker takes back or corrects: what we hold is then for a person to settle.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    fill
+        What the broker reports.
+
+    Returns
+    -------
+    FillRecorded or None
+        The record, None when there was nothing to record.
+    """
     commission = fill.commission if fill.commission is not None else ZERO
+    if desk.orders.contradicts(fill):
+        _flag(desk, fill, "contradicted")
     record = desk.orders.fill_for(fill, desk.broker.name, commission)
-    if record is not None:
-        desk.recorder.record(record)
-        if record.anomaly:
-            text = f"fill {fill.exec_key} of {fill.cl_ord_id}: {fill.qty} {fill.symbol}"
-            error = BrokerError(f"{record.anomaly} {text}")
-            record_error(desk, error, record.strategy, record.anomaly)
+    if record is None:
+        return None
+    desk.recorder.record(record)
+    anomaly = record.anomaly or ("" if fill.exec_type is ExecType.TRADE else str(fill.exec_type))
+    if anomaly:
+        _flag(desk, fill, anomaly)
+    if anomaly in _HALTING:
+        halt(desk, f"{anomaly}: {fill.qty} {fill.symbol} by {fill.exec_key}")
     return record
+
+
+def halt(desk: Desk, reason: str) -> None:
+    """Stop all new risk for the rest of the session."""
+    if desk.recorder.facts.risk_mode is not RiskMode.HALTED:
+        desk.recorder.record(RiskModeChanged(mode=RiskMode.HALTED, reason=reason))
+
+
+def suspend(desk: Desk, reason: str) -> None:
+    """Stop new risk until a reconciliation agrees; exits go on."""
+    if desk.recorder.facts.risk_mode is RiskMode.ACTIVE:
+        desk.recorder.record(RiskModeChanged(mode=RiskMode.REDUCING, reason=reason))
+
+
+def _flag(desk: Desk, fill: Fill, anomaly: str) -> None:
+    text = f"fill {fill.exec_key} of {fill.cl_ord_id}: {fill.qty} {fill.symbol} at {fill.price}"
+    order = desk.orders.get(fill.cl_ord_id)
+    strategy = order.intent.strategy if order else ""
+    record_error(desk, BrokerError(f"{anomaly} {text}"), strategy, anomaly)
+
+
+def _fills_missing(desk: Desk, events: Sequence[BrokerEvent]) -> bool:
+    """Tell whether a message speaks of executions that have not been told."""
+    for event in events:
+        if isinstance(event, OrderSnapshot) and event.cum_qty:
+            order = desk.orders.get(event.cl_ord_id)
+            if order is not None and order.cum_qty < event.cum_qty:
+                return True
+    return False
+
+
+async def _pull_fills(desk: Desk) -> None:
+    try:
+        fills = await desk.broker.fills(desk.day.open)
+    except BrokerError as error:
+        desk.gap_seen = True
+        record_error(desk, error, "", "fills after a gap")
+        return
+    for fill in fills:
+        take_fill(desk, fill)
 
 
 def record_closed(desk: Desk) -> None:
@@ -146,13 +220,15 @@ async def look_up(desk: Desk, order: Order) -> bool:
         record_error(desk, error, order.intent.strategy, f"look-up {order.intent.cl_ord_id}")
         return False
     if snapshot is not None:
+        if snapshot.cum_qty > order.cum_qty:
+            await _pull_fills(desk)
         update = desk.orders.update_for(snapshot, "find")
         if update is not None:
             desk.recorder.record(update)
         return True
     if order.in_doubt and desk.broker.capabilities.authoritative_lookup:
         reason = "looked up and not found: it never arrived"
-        desk.recorder.record(desk.orders.rejection_of(order, reason, evidence="find"))
+        desk.recorder.record(desk.orders.rejection_of(order, reason, evidence=NOT_SENT))
     return False
 
 
@@ -163,10 +239,7 @@ def record_error(
     desk.recorder.record(captured(error, strategy, desk.broker.name, context, fatal=fatal))
 
 
-def _take_snapshot(desk: Desk, snapshot: OrderSnapshot) -> bool:
-    order = desk.orders.get(snapshot.cl_ord_id)
+def _take_snapshot(desk: Desk, snapshot: OrderSnapshot) -> None:
     update = desk.orders.update_for(snapshot, "event")
     if update is not None:
         desk.recorder.record(update)
-    completed = snapshot.ord_status is OrdStatus.FILLED
-    return completed and order is not None and order.cum_qty < snapshot.cum_qty

@@ -1,8 +1,8 @@
 """One session from recovery to close: the states, the windows, and the way out.
 
-The host drives it: `begin`, then for each minute `before_minute`, `after_open`, `after_trading` and
-`on_slice`, then `end`. Whoever drives decides whether minutes come from a file, a simulation or an
-exchange; nothing here knows.
+The host drives it: `catch_up`, `begin`, then for each minute `before_minute`, `after_open`,
+`after_trading` and `on_slice`, then `end`. Whether minutes come from a file, a simulation or an
+exchange, nothing here knows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import ExitCode
+from rigd.core.errors import BrokerError, ExitCode
 from rigd.core.events import (
     Command,
     CommandObeyed,
@@ -22,7 +22,14 @@ from rigd.core.events import (
     StateChanged,
     WindowClosed,
 )
-from rigd.core.lifecycle import BotState, RiskMode, StateGroup, check_step, group_of
+from rigd.core.lifecycle import (
+    BotState,
+    RiskMode,
+    StateGroup,
+    check_step,
+    group_of,
+    may_follow,
+)
 from rigd.core.values import ExitReason
 from rigd.engine import candidates, pipeline, protection, recovery, sending
 from rigd.engine.portfolio import STALE_EXIT
@@ -30,9 +37,14 @@ from rigd.engine.portfolio import STALE_EXIT
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from rigd.core.events import Reconciled
     from rigd.core.values import MarketSlice
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
+    from rigd.engine.orders import Order
+
+LAST_ATTEMPTS = 5
+"""How often the exit of what the bars left open is sent while the broker refuses it."""
 
 LATE_MINUTES = 3
 """A held symbol is late when others have the bar and it has not for this long (SPEC §10)."""
@@ -92,9 +104,19 @@ class Session:
 
     def __init__(self, desk: Desk, commands: CommandReader, opening_cash: Decimal) -> None:
         self.desk = desk
+        desk.obey = self.obey
         self._commands = commands
         self._opening_cash = opening_cash
         self._minute = -1
+        self._runners = sorted(desk.runners, key=lambda runner: runner.plan.window.start)
+        self._steps = [
+            step
+            for window in (runner.plan.window for runner in desk.runners)
+            for step in (window.start, window.analysis_end, window.breakout_end, window.end)
+        ]
+        self._unsent: list[Order] = []
+        self._watched = -1
+        self._next_step = -1
         self.closing: Closing | None = None
         self.closed: SessionClosed | None = None
 
@@ -109,22 +131,23 @@ class Session:
         return self.desk.recorder.facts.last_minute + 1
 
     async def begin(self) -> None:
-        """Settle what a crash may have left and reconcile, before any signal counts."""
-        facts = self.desk.recorder.facts
-        reason = "resume" if facts.resumed else "start"
-        self.closing = _OF_COMMAND.get(facts.command) if facts.command else None
-        if facts.tripped is not None:
-            self.closing = Closing.LOSS
-        elif self.desk.kill_switch.tripped:
-            self._start_closing(Closing.LOSS, "the kill switch was latched when the process died")
-        await recovery.settle_unanswered(self.desk)
-        await recovery.reconcile(self.desk, reason, self._opening_cash)
-        if self.state is BotState.INITIALIZE:
+        """Take in what a crash may have left and reconcile, before any signal counts."""
+        desk = self.desk
+        self.closing = self._interrupted_closing()
+        desk.entries_allowed = self.closing is None
+        self._unsent = await recovery.settle_unanswered(desk)
+        await self._reconcile("resume" if desk.recorder.facts.resumed else "start")
+        await self._send_unsent()
+        if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
+            self._record_latch()
+        if self.closing is not None:
+            self._enter_closing(f"{self.closing}: taken up again")
+        elif self.state is BotState.INITIALIZE:
             self._step(BotState.STARTED, "self-checks passed, broker reconciled")
-        if self.state is BotState.STARTED:
+        if self.closing is None and self.state is BotState.STARTED:
             self._step(BotState.IDLE, "waiting for the first window")
-        self.desk.save_latch()
-        self.desk.recorder.sync()
+        desk.save_latch()
+        desk.recorder.sync()
 
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
@@ -135,26 +158,57 @@ class Session:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
         self.obey()
         if self.closing is not None:
-            await self._close_out(minute)
+            await self._close_out()
             return
         self._walk_states(minute)
-        await sending.resolve_doubts(self.desk)
-        await self._expire_entries(minute)
-        for position in list(self.desk.portfolio.positions.values()):
-            if protection.time_is_up(self.desk, position, minute):
-                await protection.close_position(self.desk, position, minute, ExitReason.TIMEOUT)
-        await protection.protect_all(self.desk, minute)
-        self._close_windows(minute)
+        desk = self.desk
+        if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
+            await self._reconcile("gap")
+        if not desk.orders.idle:
+            await self._settle_doubts()
+            await self._expire_entries(minute)
+            await protection.drop_remainders(desk)
+        if not desk.portfolio.flat:
+            for position in list(desk.portfolio.positions.values()):
+                if protection.time_is_up(desk, position, minute):
+                    await protection.close_position(desk, position, minute, ExitReason.TIMEOUT)
+            await protection.protect_all(desk, minute)
+
+    def is_quiet(self, minute: int) -> bool:
+        """Tell whether nothing is due at the start and the open of a minute.
+
+        Parameters
+        ----------
+        minute
+            The minute that begins.
+
+        Returns
+        -------
+        bool
+            True when nothing is held, works, is in doubt or differs, and no window takes a step:
+            `before_minute` and `after_open` would do nothing.
+        """
+        desk = self.desk
+        return (
+            minute < self._next_step
+            and self.closing is None
+            and desk.orders.idle
+            and not desk.portfolio.positions
+            and not desk.gap_seen
+            and desk.recorder.facts.risk_mode is not RiskMode.REDUCING
+        )
 
     async def after_open(self, minute: int) -> None:
         """Book what filled at the open and protect it within the same bar."""
         await sending.drain(self.desk)
-        if self.closing is None:
-            await protection.protect_all(self.desk, minute)
+        if self.closing is None and not self.desk.portfolio.flat:
+            await protection.protect_all(self.desk, minute, opened=True)
 
     async def after_trading(self) -> None:
         """Book what filled inside the bar."""
         await sending.drain(self.desk)
+        if not self.desk.orders.idle:
+            await protection.drop_remainders(self.desk)
 
     async def on_slice(self, slice_: MarketSlice) -> None:
         """Decide on the closed bars of a minute."""
@@ -167,22 +221,24 @@ class Session:
             pipeline.step(desk, slice_)
         self._guard_loss(slice_)
         if self.closing is not None:
-            await self._close_out(slice_.minute + 1)
-        if desk.recorder.wrote:
+            await self._close_out()
+        if desk.recorder.wrote or not desk.orders.idle or not desk.portfolio.flat:
             desk.recorder.record(SliceDone(minute=slice_.minute))
             desk.recorder.sync()
             desk.recorder.wrote = False
 
     async def end_of_bars(self) -> None:
         """Send the exits of what is still open when the bars end, marked as stale."""
-        minute = self._minute + 1
-        for position in list(self.desk.portfolio.positions.values()):
-            self.desk.recorder.record(NoteMade(topic=STALE_EXIT, text=position.symbol))
-            if not self.desk.orders.working(symbol=position.symbol) or position.qty > 0:
-                reason = ExitReason.MANUAL if self.closing else ExitReason.TIMEOUT
-                await protection.close_position(self.desk, position, minute, reason)
-        for order in self.desk.working_entries():
-            await sending.cancel(self.desk, order, "the session's bars ended")
+        desk = self.desk
+        for order in desk.working_entries():
+            await sending.cancel(desk, order, "the session's bars ended")
+        for position in list(desk.portfolio.positions.values()):
+            if position.flag != STALE_EXIT:
+                desk.recorder.record(NoteMade(topic=STALE_EXIT, text=position.symbol))
+            reason = ExitReason.MANUAL if self.closing else ExitReason.TIMEOUT
+            first = self._minute + 1
+            for label in range(first, first + LAST_ATTEMPTS):
+                await protection.close_position(desk, position, label, reason)
 
     async def end(self) -> SessionClosed:
         """Close the session: flat, reconciled, counted.
@@ -192,33 +248,35 @@ class Session:
         SessionClosed
             The last record of the session.
         """
-        await sending.drain(self.desk)
-        self._close_windows(self.desk.day.minutes)
-        outcome = await recovery.reconcile(self.desk, "end", self._opening_cash)
-        flat = self.desk.portfolio.flat and not self.desk.orders.working() and outcome.agreed
+        desk = self.desk
+        await sending.drain(desk)
+        outcome = await self._reconcile("end")
+        agreed = outcome is not None and outcome.agreed
+        flat = desk.portfolio.flat and desk.orders.idle and agreed
         if self.closing is None:
-            self._walk_states(self.desk.day.minutes)
+            self._walk_states(desk.day.minutes)
+        else:
+            for runner in self._runners:
+                self._close_window(runner, desk.day.minutes)
         final = self._final_step(flat=flat)
-        account = await self.desk.broker.account()
         self.closed = SessionClosed(
             state=final,
             status="CLOSED" if flat else "OPEN_RISK",
             exit_reason=str(self.closing or "session_end"),
             exit_code=self._exit_code(flat=flat),
             flat=flat,
-            trades=len(self.desk.portfolio.trades),
-            signals=sum(len(found) for found in self.desk.recorder.facts.signals.values()),
-            realised_pnl=self.desk.portfolio.realised(),
-            closing_cash=account.cash,
+            trades=len(desk.portfolio.trades),
+            signals=sum(len(found) for found in desk.recorder.facts.signals.values()),
+            realised_pnl=desk.portfolio.realised(),
+            closing_cash=await self._closing_cash(),
         )
-        self.desk.save_latch()
-        self.desk.recorder.record(self.closed, durable=True)
+        desk.save_latch()
+        desk.recorder.record(self.closed, durable=True)
         return self.closed
 
     def is_finished(self) -> bool:
         """Tell whether the session is on its way out and nothing is left to close."""
-        nothing_left = self.desk.portfolio.flat and not self.desk.orders.working()
-        return self.closing is not None and nothing_left
+        return self.closing is not None and self._nothing_open()
 
     def obey(self) -> None:
         """Take in the strongest command that has arrived."""
@@ -231,6 +289,39 @@ class Session:
         sending.record_error(self.desk, error, "", context, fatal=True)
         self._start_closing(Closing.FATAL, f"fatal: {type(error).__name__}")
 
+    def _nothing_open(self) -> bool:
+        return self.desk.portfolio.flat and self.desk.orders.idle
+
+    async def _send_unsent(self) -> None:
+        """Send what a crash kept from being sent; an entry only while new risk is allowed."""
+        unsent, self._unsent = self._unsent, []
+        for order in unsent:
+            if not order.working:
+                continue
+            if order.is_entry and not self._may_enter():
+                text = "cut off before it was sent, and no new risk is allowed now"
+                update = self.desk.orders.rejection_of(order, text, evidence=sending.NOT_SENT)
+                self.desk.recorder.record(update)
+            else:
+                await sending.transmit(self.desk, order)
+        candidates.note_rejections(self.desk)
+
+    def _may_enter(self) -> bool:
+        mode = self.desk.recorder.facts.risk_mode
+        return self.desk.entries_allowed and mode is RiskMode.ACTIVE
+
+    def _interrupted_closing(self) -> Closing | None:
+        """Return the strongest reason to close that the journal or the latch holds."""
+        facts = self.desk.recorder.facts
+        wanted = [_OF_COMMAND[facts.command]] if facts.command in _OF_COMMAND else []
+        if facts.tripped is not None or self.desk.kill_switch.tripped:
+            wanted.append(Closing.LOSS)
+        if facts.fatal:
+            wanted.append(Closing.FATAL)
+        if Closing.SHUTDOWN in wanted and group_of(self.state) is StateGroup.DOWN:
+            wanted = [each for each in wanted if each in {Closing.SHUTDOWN, Closing.FATAL}]
+        return max(wanted, key=_RANK.index, default=None)
+
     def _take_command(self, record: CommandObeyed) -> None:
         wanted = _OF_COMMAND.get(record.command)
         if wanted is None:
@@ -239,45 +330,85 @@ class Session:
         self._start_closing(wanted, f"{record.command} by {record.source}")
 
     def _start_closing(self, wanted: Closing, reason: str) -> None:
+        """Begin to close, or close more urgently than so far; a shutdown is only ever finished."""
         if self.closing is not None and _RANK.index(wanted) <= _RANK.index(self.closing):
             return
+        if group_of(self.state) is StateGroup.DOWN and wanted is not Closing.FATAL:
+            return
         self.closing = wanted
-        self.desk.entries_allowed = False
-        state = _CLOSING_STATE[wanted]
-        ready = group_of(self.state) is StateGroup.READY
-        if wanted is Closing.STOP and ready and self.desk.portfolio.flat:
-            return  # SPEC §9a: ready and flat goes straight to stopped, in `end`
-        if self.state is not state:
-            self._step(state, reason)
-        if wanted in {Closing.KILL, Closing.LOSS, Closing.FATAL}:
-            self._set_mode(RiskMode.HALTED, reason)
-        else:
-            self._set_mode(RiskMode.REDUCING, reason)
+        self._enter_closing(reason)
 
-    async def _close_out(self, minute: int) -> None:
-        """One attempt to get flat; repeated every minute until the broker says so."""
+    def _enter_closing(self, reason: str) -> None:
+        """Show in state and risk mode what the closing demands; repeated it changes nothing."""
+        assert self.closing is not None  # noqa: S101 - set by every caller
         self.desk.entries_allowed = False
-        await sending.resolve_doubts(self.desk)
-        for order in self.desk.working_entries():
-            await sending.cancel(self.desk, order, f"closing: {self.closing}")
-        for position in list(self.desk.portfolio.positions.values()):
-            await protection.close_position(self.desk, position, minute, ExitReason.MANUAL)
-        if self.desk.portfolio.flat:
-            for order in self.desk.orders.working():
-                await sending.cancel(self.desk, order, f"closing: {self.closing}")
+        state = _CLOSING_STATE[self.closing]
+        if not self._closes_at_once() and may_follow(self.state, state):
+            self._step(state, reason)
+        urgent = self.closing in {Closing.KILL, Closing.LOSS, Closing.FATAL}
+        self._set_mode(RiskMode.HALTED if urgent else RiskMode.REDUCING, reason)
+
+    def _closes_at_once(self) -> bool:
+        """Tell whether nothing is left to close, so that no closing state is entered (SPEC §9a)."""
+        group = group_of(self.state)
+        if self.closing is Closing.SHUTDOWN or not self._nothing_open():
+            return False
+        if self.closing is Closing.KILL:
+            return group is StateGroup.SETUP
+        return group in {StateGroup.SETUP, StateGroup.READY}
+
+    async def _close_out(self) -> None:
+        """One attempt to get flat; repeated every minute until the broker says so."""
+        desk = self.desk
+        label = (desk.clock.now() - desk.day.open) // protection.MINUTE
+        await self._settle_doubts()
+        for order in desk.working_entries():
+            await sending.cancel(desk, order, f"closing: {self.closing}")
+        for position in list(desk.portfolio.positions.values()):
+            await protection.close_position(desk, position, label, ExitReason.MANUAL)
+        if desk.portfolio.flat:
+            for order in desk.orders.working():
+                await sending.cancel(desk, order, f"closing: {self.closing}")
+
+    async def _settle_doubts(self) -> None:
+        if self.desk.orders.in_doubt():
+            await sending.resolve_doubts(self.desk)
+            candidates.note_rejections(self.desk)
+
+    async def _reconcile(self, reason: str) -> Reconciled | None:
+        """Compare with the broker; without its answer no new risk is taken."""
+        self.desk.gap_seen = False
+        try:
+            return await recovery.reconcile(
+                self.desk, reason, self._opening_cash, frozenset(map(id, self._unsent))
+            )
+        except BrokerError as error:
+            self.desk.gap_seen = True
+            sending.record_error(self.desk, error, "", f"reconcile: {reason}")
+            sending.suspend(self.desk, "the broker does not answer")
+            return None
+
+    async def _closing_cash(self) -> Decimal:
+        """Return the broker's cash, or what it must be by our fills when it does not answer."""
+        try:
+            return (await self.desk.broker.account()).cash
+        except BrokerError as error:
+            sending.record_error(self.desk, error, "", "closing cash")
+            return self._opening_cash + self.desk.portfolio.cash_flow
 
     async def _expire_entries(self, minute: int) -> None:
         """Cancel entries that outlived the last entry minute of their window (SPEC §3a.3)."""
         for order in self.desk.working_entries():
-            runner = self._runner(order.intent.strategy)
-            if minute >= runner.plan.entry_end:
+            if minute >= self.desk.runner(order.intent.strategy).plan.entry_end:
                 await sending.cancel(self.desk, order, "expired: no bar in time")
 
     def _guard_loss(self, slice_: MarketSlice) -> None:
         """Trip the kill switch on a breach, an unknown PnL or marks that are all stale."""
         desk = self.desk
-        if desk.portfolio.flat and not desk.portfolio.trades:
+        trades = len(desk.portfolio.trades)
+        if desk.portfolio.flat and trades in {0, self._watched}:
             return
+        self._watched = trades if desk.portfolio.flat else -1
         trip = desk.kill_switch.observe(
             pnl=desk.session_pnl(), stale=self._all_late(slice_), at=desk.clock.now()
         )
@@ -292,6 +423,19 @@ class Session:
         )
         self._start_closing(Closing.LOSS, f"kill switch: {trip.cause}")
 
+    def _record_latch(self) -> None:
+        """Record a trip that the journal does not have: the process died right after it."""
+        switch = self.desk.kill_switch
+        self.desk.recorder.record(
+            RiskTripped(
+                cause=switch.state.cause,
+                detail=switch.state.detail,
+                day_pnl=switch.state.pnl,
+                limit=switch.limit,
+            ),
+            durable=True,
+        )
+
     def _all_late(self, slice_: MarketSlice) -> bool:
         held = self.desk.portfolio.positions
         others = slice_.bars.keys() - held.keys()
@@ -305,11 +449,17 @@ class Session:
 
     def _walk_states(self, minute: int) -> None:
         """Take every step that the windows ask for up to the start of a minute."""
-        for runner in self.desk.runners:
-            window = runner.plan.window
-            if runner.name in self.desk.recorder.facts.closed_windows:
+        facts = self.desk.recorder.facts
+        closed = facts.closed_windows
+        if self.state is BotState.MONITORING and facts.walked == len(closed):
+            self._step(BotState.IDLE, "window ended")
+        for runner in self._runners:
+            if runner.name in closed:
                 continue
-            if minute >= window.start and self.state is BotState.IDLE:
+            window = runner.plan.window
+            if minute < window.start:
+                break
+            if self.state is BotState.IDLE:
                 self._step(BotState.ANALYZING, f"window {runner.name}: analysis")
             if minute >= window.analysis_end and self.state is BotState.ANALYZING:
                 self._step(BotState.TRADING, f"window {runner.name}: breakout")
@@ -317,15 +467,12 @@ class Session:
                 self._step(BotState.MONITORING, f"window {runner.name}: monitoring")
             if minute < window.end:
                 break
-            if self.state is BotState.MONITORING:
-                self._step(BotState.IDLE, f"window {runner.name} ended")
             self._close_window(runner, minute)
-
-    def _close_windows(self, minute: int) -> None:
-        if self.closing is not None:
-            for runner in self.desk.runners:
-                if minute >= runner.plan.window.end:
-                    self._close_window(runner, minute)
+            if self.state is BotState.MONITORING:
+                self._step(BotState.IDLE, "window ended")
+        self._next_step = min(
+            (step for step in self._steps if step > minute), default=self.desk.day.minutes
+        )
 
     def _close_window(self, runner: Runner, minute: int) -> None:
         facts = self.desk.recorder.facts
@@ -357,7 +504,10 @@ class Session:
     def _exit_code(self, *, flat: bool) -> int:
         if not flat:
             return int(ExitCode.ERROR)
-        return int(ExitCode.OK if self.closing is None else _EXIT_CODE[self.closing])
+        if self.closing is not None:
+            return int(_EXIT_CODE[self.closing])
+        halted = self.desk.recorder.facts.risk_mode is RiskMode.HALTED
+        return int(ExitCode.HALTED if halted else ExitCode.OK)
 
     def _step(self, state: BotState, reason: str) -> None:
         previous = self.state
@@ -367,6 +517,3 @@ class Session:
     def _set_mode(self, mode: RiskMode, reason: str) -> None:
         if self.desk.recorder.facts.risk_mode is not mode:
             self.desk.recorder.record(RiskModeChanged(mode=mode, reason=reason))
-
-    def _runner(self, strategy: str) -> Runner:
-        return next(runner for runner in self.desk.runners if runner.name == strategy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 FORMATS: dict[str, Callable[[Statement], bytes]] = {
     "ofx": ofx.render,
     "beancount": lambda statement: beancount.render(statement).encode(),
-    "csv": lambda statement: tables.to_csv(statement).encode(),
+    "csv": lambda statement: _owned_csv(statement).encode(),
     "json": lambda statement: tables.to_json(statement).encode(),
 }
 """Every form of export."""
@@ -33,17 +35,17 @@ FORMATS: dict[str, Callable[[Statement], bytes]] = {
 
 def open_books(bot: Bot) -> Ledger:
     """Return the bot's ledger, or raise ConfigError when no session has made one yet."""
-    path = bot.home.bot(bot.identity).ledger_db
-    if not path.exists():
-        msg = f"the books of {bot.identity} must exist, found none"
-        raise ConfigError(msg, fix="run a session first: rigd session")
+    path = _existing(bot)
     return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
 
 
 def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:
-    """Return what is wrong with the books, and their balances as (account, amount)."""
+    """Return what is wrong with the books, and the balances of sound ones as (account, amount)."""
+    problems = list(verify(_existing(bot)))
+    if problems:
+        return problems, []
     with closing(open_books(bot)) as ledger:
-        return list(ledger.check()), list(facts(ledger))
+        return [], list(facts(ledger))
 
 
 def facts(ledger: Ledger) -> tuple[tuple[str, str], ...]:
@@ -65,6 +67,25 @@ def export_books(bot: Bot, form: str) -> bytes:
 def render(ledger: Ledger, form: str) -> bytes:
     """Return open books in one of `FORMATS`; ofx needs ofxtools."""
     return FORMATS[form](ledger.statement())
+
+
+def _existing(bot: Bot) -> Path:
+    path = bot.home.bot(bot.identity).ledger_db
+    if not path.exists():
+        msg = f"the books of {bot.identity} must exist, found none"
+        raise ConfigError(msg, fix="run a session first: rigd session")
+    return path
+
+
+def _owned_csv(statement: Statement) -> str:
+    """Return the legs with bot and account in each line, so that a line says whose it is."""
+    header, *rows = csv.reader(io.StringIO(tables.to_csv(statement), newline=""))
+    owner = [statement.identity, statement.account.account_id]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*header, "bot", "account_id"])
+    writer.writerows([*row, *owner] for row in rows)
+    return text.getvalue()
 
 
 def verify_books(bot: Bot, folder: Path) -> list[Problem]:

@@ -13,7 +13,7 @@ from rigd.config.parse import parse_env
 from rigd.config.release import require_version
 from rigd.config.schema import Settings
 from rigd.core.values import BotIdentity, Profile
-from rigd.ledger.entries import AccountInfo
+from rigd.ledger.entries import ACCOUNT_ID_MAX, AccountInfo
 from rigd.store.files import SECRET_MODE, LocalFiles
 from rigd.store.paths import Home
 from rigd.vault.keys import KeyRing, lstat_modes
@@ -59,11 +59,18 @@ class Bot:
         """The broker account as the books keep it."""
         return AccountInfo(
             broker=self.identity.broker_code,
-            account_id=self.identity_file.ofx_account_id,
+            account_id=account_id_of(self.profile, self.identity_file.ofx_account_id),
             currency=CURRENCY,
             entity=self.identity.entity_code,
             jurisdiction=self.identity.jurisdiction_code,
         )
+
+
+def account_id_of(profile: Profile, account_id: str) -> str:
+    """Return an account's id for books and statements; that of a TEST profile begins with TEST."""
+    if profile is Profile.TEST and not account_id.startswith(profile.value):
+        return f"{profile.value}-{account_id}"[:ACCOUNT_ID_MAX]
+    return account_id
 
 
 def env_door(home: Home) -> LocalFiles:
@@ -92,6 +99,36 @@ def provision_demo(home: Home) -> tuple[str, ...]:
         env_text=demo_env_text(),
     )
     return done.created
+
+
+def first_settings(home: Home, version_file: Path) -> Settings:
+    """Return the settings that the demo of an empty home will have; nothing is written.
+
+    Parameters
+    ----------
+    home
+        A home without a bot; a readable settings file may lie in it.
+    version_file
+        VERSION.md, which VERSION_TAG must equal.
+
+    Returns
+    -------
+    Settings
+        Those of the readable file, else the demo's.
+
+    Raises
+    ------
+    ConfigError
+        If a file that lies there is malformed.
+    """
+    files = env_door(home)
+    _env_file(files)
+    if files.exists(PLAINTEXT):
+        source = f"env/{PLAINTEXT}"
+        settings = parse_env(decode(files.read(PLAINTEXT), source=source), source=source)
+        require_version(settings, version_file.read_text(encoding="utf-8"), source=source)
+        return settings
+    return parse_env(demo_env_text(), source="the demo settings")
 
 
 def open_bot(home: Home, version_file: Path) -> Bot:

@@ -7,16 +7,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rigd.calendar.exchange import self_check as calendar_check
+from rigd.config.digest import digest
 from rigd.core.clock import iso
-from rigd.core.errors import ConfigError, ExitCode, RigdError
-from rigd.core.events import Command, SessionClosed
+from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
+from rigd.core.events import Command, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional
 from rigd.hosts import finishing, records, replay, wiring
+from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.ledger.book import Ledger
+from rigd.ledger.verify import self_check as ledger_check
 from rigd.reporting.status import Live, PositionLine, status_document
-from rigd.risk.kill_switch import LatchState
+from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store.chainlog import ChainLog
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
@@ -25,6 +29,7 @@ from rigd.store.hashing import digest_tree
 from rigd.store.journal import open_journal
 from rigd.store.locks import SessionLock, next_epoch
 from rigd.store.registry import Registry
+from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
     from rigd.broker.simulated.exchange import SimExchange
     from rigd.core.events import Entry
     from rigd.core.ports import ControlClock, IdSource
-    from rigd.core.values import Bar
+    from rigd.core.values import Bar, Profile, SelfCheck
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
@@ -70,7 +75,9 @@ class EngineRun:
         self._journal: FileJournal | None = None
         self._session: Session | None = None
         self._projections: Projections | None = None
+        self._owner = False
         self._parent = os.getppid()
+        self._told_orphaned = False
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
 
@@ -101,13 +108,17 @@ class EngineRun:
         make_folder(self._tree.root)
         what = f"session {self.plan.day.day.isoformat()}_{self.place.number}"
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
+            self._require_place()
+            self._owner = True
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
-                return await self._run_with(ledger)
+                finished = await self._run_with(ledger)
+                self.note_finished(finished)
             finally:
                 ledger.close()
                 self._registry.close()
+            return finished
 
     def status(self) -> dict[str, Any]:
         """Return status.json's content for this instant."""
@@ -130,7 +141,9 @@ class EngineRun:
         })
 
     def note_failure(self, error: BaseException) -> None:
-        """Leave the reason of a failed run in kernel.json, for the launcher."""
+        """Leave the reason of a failed run in kernel.json, unless another run owns that file."""
+        if not self._owner:
+            return
         code = error.exit_code if isinstance(error, RigdError) else ExitCode.ERROR
         self._note_kernel({
             "exit_code": int(code),
@@ -144,9 +157,10 @@ class EngineRun:
         try:
             exchange = self._open_exchange(exchange_log)
             self._journal = self._open_journal()
+            self._require_same(self._journal.entries())
             self._projections = Projections(self._journal, ledger, self._registry, self._key())
             if not self._closed():
-                await self._trade(exchange)
+                await self._trade(exchange, ledger)
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
@@ -157,13 +171,18 @@ class EngineRun:
         finally:
             exchange_log.close()
 
-    async def _trade(self, exchange: SimExchange) -> None:
+    async def _trade(self, exchange: SimExchange, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        broker = wiring.simulated_broker(exchange, str(self._bot.identity))
+        broker = wiring.simulated_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
             self._session = await wiring.open_session(
-                self.plan, self._start(), broker, self._journal, self.commands
+                self.plan,
+                self._start(),
+                broker,
+                self._journal,
+                self.commands,
+                self._checks(ledger),
             )
             self._housekeep(0)
             await replay.run(
@@ -176,6 +195,39 @@ class EngineRun:
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
+
+    def _checks(self, ledger: Ledger) -> tuple[SelfCheck, ...]:
+        """Ask the parts that only this host knows: keys and secrets, calendar, books."""
+        home = self._bot.home
+        return (
+            *launch_checks(env_door(home), keyring(home)),
+            calendar_check(self.plan.day.day),
+            ledger_check(ledger),
+        )
+
+    def _require_place(self) -> None:
+        """Refuse when another session of the bot changed the folders since the plan was made."""
+        found = records.place_of(self._tree, self.plan.day.day)
+        if found != self.place:
+            msg = f"session {self.place.folder.name} must be the next one, it is {found}"
+            raise AlreadyRunning(msg, fix="run it again")
+
+    def _require_same(self, entries: Sequence[Entry]) -> None:
+        """Refuse to take up an unfinished session on other bars or with other settings."""
+        started = entries[0].record if entries else None
+        if not isinstance(started, SessionStarted):
+            return
+        pairs = (
+            ("bars", started.data_digest, self.plan.feed.digest),
+            ("settings", started.config_digest, digest(self.plan.settings)),
+        )
+        changed = [what for what, before, now in pairs if before != now]
+        if changed:
+            msg = (
+                f"session {self.place.folder.name} is unfinished and must be taken up as it "
+                f"began, found other {' and '.join(changed)}"
+            )
+            raise ConfigError(msg, fix="restore what changed, or choose another day")
 
     def _start(self) -> wiring.Start:
         return wiring.Start(
@@ -199,8 +251,8 @@ class EngineRun:
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
-        if self.orphaned():
-            self._parent = os.getppid()
+        if self.orphaned() and not self._told_orphaned:
+            self._told_orphaned = True
             self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
 
     def _beat(self) -> None:
@@ -224,6 +276,8 @@ class EngineRun:
         if self._session is None:
             return None
         desk = self._session.desk
+        if not desk.portfolio.positions.keys() <= desk.bars.keys():
+            return None  # taken up after a crash, and the bars until then not shown again yet
         positions = tuple(
             PositionLine(
                 symbol=held.symbol,
@@ -286,25 +340,37 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = json.dumps(state.to_json(), indent=1, sort_keys=True).encode() + b"\n"
+        content = latch_text(state, self._bot.profile)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)
-        fields = {"pid": os.getpid(), "updated_at": iso(self._clock.now())} | more
+        fields = {
+            "pid": os.getpid(),
+            "profile": self._bot.profile.value,
+            "updated_at": iso(self._clock.now()),
+        } | more
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
         self._registry.write("kernel.json", content, writer="rigd.hosts.session")
 
 
 def read_latch(path: Path) -> LatchState:
-    """Return the kill switch's state of a bot; a fresh one when there is none yet."""
+    """Return the kill switch's state of a bot: fresh without a file, tripped by a broken one."""
     if not path.exists():
         return LatchState()
     try:
-        return LatchState.from_json(json.loads(path.read_bytes()))
+        held = json.loads(path.read_bytes())
     except ValueError as error:
-        msg = f"{path.name} must be readable: {error}"
-        raise ConfigError(msg, fix="restore it from a backup; trading stays halted") from error
+        return unreadable(f"{path.name}: {error}")
+    if isinstance(held, dict):
+        held.pop("profile", None)
+    return LatchState.from_json(held)
+
+
+def latch_text(state: LatchState, profile: Profile) -> bytes:
+    """Return the content of risk_state.json."""
+    fields = {"profile": profile.value} | state.to_json()
+    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _package_folder() -> Path:

@@ -14,14 +14,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment
-from rigd.core.clock import iso
+from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.hosts import finishing, records, supervisor
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
-from rigd.hosts.provision import provision_home
+from rigd.hosts.provision import provision_for
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
 from rigd.store import manifest
@@ -122,6 +122,7 @@ class Launcher:
         self._ids = ids
         self._on_progress = on_progress
         self._interrupts = 0
+        self._since = clock.now()
 
     def launch(self, request: SessionRequest) -> Ended:
         """Run one session to its end.
@@ -137,8 +138,7 @@ class Launcher:
             How it ended.
         """
         if not is_provisioned(self._home):
-            make_plan_of_demo(request)
-            provision_home(self._home, self._clock)
+            provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
@@ -150,7 +150,9 @@ class Launcher:
                 refuse_latched(tree.risk_state)
             make_folder(place.folder)
             registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
-            registry.write("request.json", request.to_json().encode() + b"\n", writer=WRITER)
+            asked = json.loads(request.to_json()) | {"profile": bot.profile.value}
+            registry.write("request.json", _json(asked), writer=WRITER)
+            self._since = self._clock.now()
             code, output = self._run(bot, place, request, plan.day.minutes)
             return self._end(bot, place, registry, code, output)
 
@@ -208,11 +210,17 @@ class Launcher:
     def _interrupt(self, folder: Path) -> None:
         """Ask for a graceful stop the first time, for a kill the second."""
         self._interrupts += 1
-        pid = read_fields(folder / "kernel.json").get("pid")
+        pid = self._kernel(folder).get("pid")
         if self._interrupts == 1 and isinstance(pid, int) and supervisor.ask_kernel(pid):
             return
         flags = ControlFolder(self._home.control, self._clock, self._ids)
         flags.raise_flag(Command.KILL, "operator", "interrupted twice", "rigd session")
+
+    def _kernel(self, folder: Path) -> dict[str, Any]:
+        """Return what the kernel of this launch says; an earlier kernel's words do not count."""
+        fields = read_fields(folder / records.KERNEL)
+        said = fields.get("updated_at")
+        return fields if said and from_iso(str(said)) >= self._since else {}
 
     def _show(self, status: Path, folder: Path, minutes: int) -> None:
         fields = read_fields(status)
@@ -234,13 +242,12 @@ class Launcher:
             records.entries_of(folder, bot.identity) if (folder / records.JOURNAL).exists() else ()
         )
         closed = entries[-1].record if entries else None
-        kernel = read_fields(folder / "kernel.json")
-        if not isinstance(closed, SessionClosed):
+        kernel = self._kernel(folder)
+        if not isinstance(closed, SessionClosed) or not kernel.get("finished"):
             return self._failed(folder, entries, kernel, code, output)
         warnings = tuple(str(text) for text in kernel.get("warnings", ()))
-        books = str(kernel.get("books", "not checked: the kernel ended before the report"))
         exit_code = int(closed.exit_code)
-        if code or not kernel.get("finished"):
+        if code:
             warnings += (f"the notebook did not run to its end (papermill exit code {code})",)
             exit_code = exit_code or int(ExitCode.ERROR)
         document = {
@@ -258,7 +265,11 @@ class Launcher:
         registry.write("session.json", _json(document), writer=WRITER)
         seal = manifest.seal(
             folder,
-            {"session": folder.name, "books": kernel.get("books_head", [])},
+            {
+                "session": folder.name,
+                "profile": bot.profile.value,
+                "books": kernel.get("books_head", []),
+            },
             chains={records.JOURNAL: chain},
         )
         repoint(self._home.latest, folder)
@@ -270,7 +281,7 @@ class Launcher:
             exit_code=exit_code,
             closed=closed,
             entries=entries,
-            books=books,
+            books=str(kernel.get("books", "")),
             warnings=warnings,
             message="",
             seal=seal,
@@ -287,7 +298,7 @@ class Launcher:
         reason = kernel.get("message") or (output.strip().splitlines() or ["no output"])[-1]
         return Ended(
             folder=folder,
-            exit_code=int(kernel.get("exit_code") or code or ExitCode.ERROR),
+            exit_code=int(kernel.get("exit_code") or max(code, 0) or ExitCode.ERROR),
             closed=None,
             entries=entries,
             books="not checked: the session did not end",
@@ -295,14 +306,6 @@ class Launcher:
             message=f"the session did not end: {reason}",
             seal="",
         )
-
-
-def make_plan_of_demo(request: SessionRequest) -> None:
-    """Check a request against the demo's settings before a home is provisioned for it."""
-    from rigd.config.demo import demo_env_text  # noqa: PLC0415 - first run only
-    from rigd.config.parse import parse_env  # noqa: PLC0415 - first run only
-
-    make_plan(parse_env(demo_env_text(), source="the demo settings"), request)
 
 
 def refuse_latched(risk_state: Path) -> None:

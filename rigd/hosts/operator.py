@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
-from rigd.hosts.engine_run import read_latch
+from rigd.hosts.engine_run import latch_text, read_latch
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder
@@ -16,6 +16,8 @@ from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.bot import Bot
     from rigd.store.paths import Home
@@ -31,11 +33,26 @@ def name() -> str:
         return "unknown"
 
 
-def clear_flags(home: Home, clock: ControlClock, ids: IdSource) -> list[str]:
-    """Remove the control flags of a home; return their names."""
+def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str = "") -> list[str]:
+    """Remove the control flags of a home; return their names.
+
+    Parameters
+    ----------
+    home
+        Where they lie.
+    clock, ids
+        The control clock and the source of nonces.
+    profile
+        The profile of the home's bot, for the audit log; blank when there is no bot yet.
+
+    Returns
+    -------
+    list of str
+        The names of the files removed.
+    """
     removed = ControlFolder(home.control, clock, ids).clear()
     with Registry(home) as registry:
-        _audit(registry, clock, "flags_cleared", {"files": removed})
+        _audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
     return removed
 
 
@@ -71,13 +88,21 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
         if not latch.tripped:
             return "the kill switch was not tripped: nothing to reset"
         released = reset(latch, by=name(), reason=reason, forget_day=True)
-        content = json.dumps(released.to_json(), indent=1, sort_keys=True).encode() + b"\n"
+        content = latch_text(released, bot.profile)
         with Registry(bot.home, bot.identity) as registry:
-            _audit(registry, clock, "risk_reset", {"cause": latch.cause, "reason": reason})
+            fields = {
+                "cause": latch.cause,
+                "reason": reason,
+                "bot": str(bot.identity),
+                "profile": bot.profile.value,
+            }
+            _audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
 
 
-def _audit(registry: Registry, clock: ControlClock, event: str, fields: dict[str, object]) -> None:
-    row = {"timestamp": iso(clock.now()), "event": event, "by": name()} | fields
+def _audit(
+    registry: Registry, clock: ControlClock, event: str, fields: Mapping[str, object]
+) -> None:
+    row = {"timestamp": iso(clock.now()), "event": event, "by": name(), **fields}
     registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

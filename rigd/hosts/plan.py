@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.calendar.exchange import previous_session
-from rigd.core.errors import DataError
-from rigd.hosts.wiring import Plan, session_day, session_settings
+from rigd.config.choices import BrokerCode
+from rigd.core.errors import ConfigError, DataError
+from rigd.hosts.wiring import Plan, session_day, session_settings, windows
 from rigd.market.feed import open_feed
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 
@@ -33,7 +34,9 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
         Every file was read and checked.
     """
     chosen = session_settings(settings, request)
+    _require_simulated(chosen)
     day = session_day(request.day or SAMPLE_DAY)
+    windows(chosen, day)
     if not request.data:
         return Plan(settings=chosen, day=day, feed=sample_feed(day, request.symbols))
     folder = Path(request.data).expanduser().absolute()
@@ -42,6 +45,12 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
     )
     _require_all(feed)
     return Plan(settings=chosen, day=day, feed=feed)
+
+
+def _require_simulated(settings: Settings) -> None:
+    if settings.broker_code is not BrokerCode.SIM:
+        msg = f"BROKER_CODE must be SIM for a session on recorded bars, was {settings.broker_code}"
+        raise ConfigError(msg, fix="set BROKER_CODE=SIM")
 
 
 def _require_all(feed: DayFeed) -> None:

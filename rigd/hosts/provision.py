@@ -5,15 +5,39 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from rigd.config.sources import checkout
 from rigd.core.clock import iso
-from rigd.hosts.bot import provision_demo
+from rigd.hosts.bot import first_settings, provision_demo
+from rigd.hosts.plan import make_plan
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
+    from rigd.hosts.request import SessionRequest
     from rigd.store.paths import Home
 
 WRITER = "rigd.hosts.provision"
+
+
+def provision_for(home: Home, request: SessionRequest, clock: ControlClock) -> None:
+    """Provision the demo of a home for its first session, if that session is possible.
+
+    Parameters
+    ----------
+    home
+        A home without a bot; a settings file may lie in it.
+    request
+        What is asked of the first session.
+    clock
+        The control clock, for the log.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the settings, the request or the bars are malformed; nothing was written.
+    """
+    make_plan(first_settings(home, checkout() / "VERSION.md"), request)
+    provision_home(home, clock)
 
 
 def provision_home(home: Home, clock: ControlClock) -> None:

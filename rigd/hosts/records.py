@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal.log"
 REQUEST = "request.json"
+KERNEL = "kernel.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Place:
     number
         Its number on its day, from 1.
     resumed
-        Whether an unfinished session lies there.
+        Whether an unfinished session lies there: one without closing record, or whose books and
+        report were not finished after it.
     """
 
     folder: Path
@@ -64,14 +67,14 @@ def place_of(tree: BotTree, day: date) -> Place:
     Returns
     -------
     Place
-        With `resumed` when the last session of the day has no closing record.
+        With `resumed` when the last session of the day is unfinished.
     """
     numbers = tree.session_numbers(day)
     if not numbers:
         return Place(folder=tree.session(day, 1), number=1, resumed=False)
     last = numbers[-1]
     folder = tree.session(day, last)
-    if is_closed(folder, genesis(tree.identity, day, last)):
+    if is_closed(folder, genesis(tree.identity, day, last)) and is_finished(folder):
         return Place(folder=tree.session(day, last + 1), number=last + 1, resumed=False)
     return Place(folder=folder, number=last, resumed=True)
 
@@ -82,6 +85,16 @@ def is_closed(folder: Path, chain: str) -> bool:
         return False
     entries = read_journal(folder / JOURNAL, chain)
     return bool(entries) and isinstance(entries[-1].record, SessionClosed)
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a closed session's books and report were finished, or its folder sealed."""
+    if (folder / manifest.NAME).exists():
+        return True
+    try:
+        return bool(json.loads((folder / KERNEL).read_bytes())["finished"])
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return False
 
 
 def find_record(home: Home, identity: BotIdentity, name: str) -> Path:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import date, datetime
 
     from rigd.core.ports import ControlClock, Feed
@@ -59,9 +59,14 @@ class Pace:
         self._minute_s = 60.0 / speed if speed > 0.0 else 0.0
         self._due = clock.monotonic()
 
+    @property
+    def waits(self) -> bool:
+        """Tell whether a minute takes any time at all."""
+        return self._minute_s > 0.0
+
     async def minute(self, look: Callable[[], bool]) -> None:
         """Wait for the next minute; `look` is called meanwhile and ends the wait when True."""
-        if not self._minute_s:
+        if not self.waits:
             return
         self._due += self._minute_s
         while (left := self._due - self._clock.monotonic()) > 0.0:
@@ -95,37 +100,98 @@ async def run(
     """
     desk = session.desk
     first = session.next_minute
+    guard = Guard(session)
 
     def look() -> bool:
         session.obey()
         after_minute(session.next_minute)
         return session.closing is not None
 
-    for slice_ in feed.slices():
-        if slice_.minute >= first:
-            break
-        market.open_bar(slice_)
-        market.trade_through(slice_)
-        session.catch_up(slice_)
-    await session.begin()
+    bring_up(session, feed, market)
+    await guard.run(session.begin(), "the start of the session")
     for slice_ in feed.slices(first):
+        if pace.waits:
+            await pace.minute(look)
+        session.obey()
         if session.is_finished():
             break
-        await pace.minute(look)
-        desk.clock.advance(max(desk.clock.now(), slice_.start))
-        await session.before_minute(slice_.minute)
-        if session.is_finished():
-            break
+        minute, starts = slice_.minute, slice_.start
+        desk.clock.advance(max(desk.clock.now(), starts))
+        quiet = session.is_quiet(minute)
+        if not quiet:
+            await guard.run(session.before_minute(minute), "the start of a minute")
+            if session.is_finished():
+                break
         market.open_bar(slice_)
-        await session.after_open(slice_.minute)
+        if not quiet:
+            await guard.run(session.after_open(minute), "the open of a minute")
         market.trade_through(slice_)
-        await session.after_trading()
-        desk.clock.advance(slice_.start + MINUTE)
-        await session.on_slice(slice_)
-        after_minute(slice_.minute)
+        await guard.run(session.after_trading(), "the trades of a minute")
+        desk.clock.advance(max(desk.clock.now(), starts + MINUTE))
+        await guard.run(session.on_slice(slice_), "the close of a minute")
+        after_minute(minute)
     if not session.is_finished():
         desk.clock.advance(max(desk.clock.now(), desk.day.close))
-        await session.end_of_bars()
+        await guard.run(session.end_of_bars(), "the end of the bars")
         market.end_session({symbol: bars[-1].close for symbol, bars in desk.bars.items()})
     await session.end()
     after_minute(desk.day.minutes)
+
+
+def bring_up(session: Session, feed: Feed, market: Market) -> None:
+    """Show strategies and market what they had seen when a crash cut the session off.
+
+    The strategies see the minutes that were complete, the market every minute that had passed: what
+    an order meets then is what it would have met. A market that has seen a minute leaves it alone.
+
+    Parameters
+    ----------
+    session
+        A session over its replayed journal.
+    feed
+        Its bars.
+    market
+        The simulated exchange.
+    """
+    first, until = session.next_minute, session.desk.clock.now()
+    for slice_ in feed.slices():
+        passed = slice_.start + MINUTE <= until
+        if passed:
+            market.open_bar(slice_)
+            market.trade_through(slice_)
+        if slice_.minute < first:
+            session.catch_up(slice_)
+        elif not passed:
+            break
+
+
+class Guard:
+    """The outermost catch: the first error closes the session, a second one ends the process.
+
+    Parameters
+    ----------
+    session
+        The session whose stages run under it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._failed = False
+
+    async def run(self, stage: Awaitable[None], context: str) -> None:
+        """Run one stage; when it fails for the first time, start the emergency close.
+
+        Parameters
+        ----------
+        stage
+            What is to be done.
+        context
+            What it is, for the record.
+        """
+        try:
+            await stage
+        except Exception as error:
+            if self._failed:
+                raise
+            self._failed = True
+            self._session.fail(error, context)

@@ -23,8 +23,9 @@ from rigd.core.errors import ExitCode, LogicError
 from rigd.core.events import Command
 from rigd.core.ids import SystemIds
 from rigd.hosts import engine_run
-from rigd.hosts.bot import is_provisioned, open_bot, provision_demo
+from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.finishing import Finished
+from rigd.hosts.provision import provision_for
 from rigd.hosts.request import SessionRequest
 from rigd.reporting import session_view
 from rigd.reporting.session_summary import SummaryInputs, session_summary
@@ -129,7 +130,8 @@ class SessionHandle:
             except KeyboardInterrupt:
                 self.stop("interrupted")
         self._release_signals()
-        _running.pop(self.bot.home.root, None)
+        if _running.get(self.bot.home.root) is self:
+            del _running[self.bot.home.root]
         if self._outcome.error is not None:
             raise self._outcome.error
         return self
@@ -174,9 +176,16 @@ class SessionHandle:
     def _main(self) -> None:
         try:
             self._outcome.finished = asyncio.run(self._run.run())
-            self._run.note_finished(self._outcome.finished)
             if not self._launched:
-                manifest.seal(self.folder, {}, chains=self._run.chains())
+                manifest.seal(
+                    self.folder,
+                    {
+                        "session": self.folder.name,
+                        "profile": self.bot.profile.value,
+                        "books": list(self._outcome.finished.head),
+                    },
+                    chains=self._run.chains(),
+                )
         except BaseException as error:  # noqa: BLE001 - the engine's outermost loop
             self._outcome.error = error
             self._run.note_failure(error)
@@ -228,10 +237,10 @@ def start(home: str, request: str = "", *, launched: bool = False) -> SessionHan
     running = _running.get(place.root)
     if running is not None:
         return running
-    if not is_provisioned(place):
-        provision_demo(place)
-    bot = open_bot(place, checkout() / "VERSION.md")
     wanted = SessionRequest.from_json(request) if request else SessionRequest()
+    if not is_provisioned(place):
+        provision_for(place, wanted, SystemClock())
+    bot = open_bot(place, checkout() / "VERSION.md")
     handle = SessionHandle(bot, wanted, launched=launched)
     _running[place.root] = handle
     handle.start()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rigd.broker.adapters.sim import SimBroker
+from rigd.broker import api
 from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange, TruthLog
 from rigd.broker.simulated.model import SimModel
@@ -150,9 +150,9 @@ def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimEx
     )
 
 
-def simulated_broker(exchange: SimExchange, account: str) -> Broker:
-    """Return the adapter that reaches an exchange in this process."""
-    return SimBroker(LocalLink(exchange), account)
+def simulated_broker(settings: Settings, exchange: SimExchange, account: str) -> Broker:
+    """Return the adapter of the settings' broker over an exchange in this process."""
+    return api.build(settings, account_id=account, link=LocalLink(exchange))
 
 
 async def open_session(
@@ -161,6 +161,7 @@ async def open_session(
     broker: Broker,
     journal: Journal,
     commands: CommandReader,
+    checks: Sequence[SelfCheck] = (),
 ) -> Session:
     """Build a session over a journal, new or cut off, and pass the self-checks.
 
@@ -176,6 +177,8 @@ async def open_session(
         The session's journal; its entries are replayed.
     commands
         Where stop and kill come from.
+    checks
+        What parts that only the host knows answered: keys, calendar, books.
 
     Returns
     -------
@@ -227,7 +230,7 @@ async def open_session(
     else:
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
-    selfcheck.require(recorder, await _answers(settings, desk, broker))
+    selfcheck.require(recorder, [*checks, *await _answers(settings, desk, broker)])
     return Session(desk, commands, started.opening_cash)
 
 
@@ -308,6 +311,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     vix = what.feed.vix(what.day.day)
     text = f"VIX {vix.value:g} of {vix.dated.isoformat()}" if vix else "no VIX is known"
     recorder.record(NoteMade(topic="vix", text=text))
+    for warning in what.settings.warnings():
+        recorder.record(NoteMade(topic="settings", text=warning))
     for item in planned:
         window = item.window
         recorder.record(

@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rigd.core.errors import Problem
 from rigd.ledger import chart, entries, schema
-from rigd.ledger.entries import AccountInfo, Leg, account_fields, chain, literal, seal
-from rigd.ledger.lots import Lot, LotBook
+from rigd.ledger.entries import (
+    NO_SLOTS,
+    AccountInfo,
+    Leg,
+    account_fields,
+    chain,
+    legs_of,
+    literal,
+    seal,
+)
+from rigd.ledger.fifo import FifoWalk
+from rigd.ledger.lots import LotBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PROBLEMS_MAX = 100
 _SIDES = tuple(name for name in schema.SIDE_TABLES if name != "journal_marks")
-_TRANSACTIONS = f"SELECT {', '.join(schema.TRANSACTION_COLUMNS)} FROM transactions"  # noqa: S608 - constants
+_FIELDS = len(schema.TRANSACTION_COLUMNS) - 1
+_CURRENCY = schema.TRANSACTION_COLUMNS.index("currency")
+_COLUMNS = ", ".join((*schema.TRANSACTION_COLUMNS[:-1], *schema.SLOT_COLUMNS))
+_TRANSACTION = f"SELECT {_COLUMNS}, hash FROM transactions WHERE txn = ?"  # noqa: S608 - constants
 _LEGS = f"SELECT {', '.join(schema.LEG_COLUMNS)} FROM legs"  # noqa: S608 - constants
-
-_BODY = f"json_array({', '.join(schema.TRANSACTION_COLUMNS[:-1])})"
-_LEG_TEXT = f"json_group_array(json_array({', '.join(schema.LEG_COLUMNS[1:])}))"
-_BODIES = f"SELECT txn, hash, {_BODY} FROM transactions ORDER BY txn"  # noqa: S608 - constants
-_LEG_TEXTS = (
-    f"SELECT txn, {_LEG_TEXT}, sum(amount)"  # noqa: S608 - constants
-    " FROM (SELECT * FROM legs ORDER BY txn, leg) GROUP BY txn ORDER BY txn"
+_ROWS = (
+    "SELECT txn, hash, symbol, reverses, lot, lot_quantity, amount1, account1,"  # noqa: S608 - constants
+    f" amount1 + amount2 + amount3 + amount4, json_array({_COLUMNS})"
+    " FROM transactions ORDER BY txn"
 )
-_TOTALS = "SELECT account, currency, sum(amount) FROM legs GROUP BY account, currency"
-_MOVES = (
-    "SELECT l.txn, l.lot, l.quantity, l.amount, t.symbol, t.reverses"
-    " FROM legs l CROSS JOIN transactions t ON t.txn = l.txn WHERE l.lot <> 0 ORDER BY l.txn, l.leg"
-)
-
-Move = tuple[int, int, int, int, str, int]
-"""A leg of an inventory account: txn, lot, quantity, amount, symbol, reverses."""
+"""What the walk over all transactions reads; SQLite makes the text that is hashed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,26 +50,36 @@ class State:
     ----------
     txn, head
         Number and hash of the last transaction; 0 and the genesis hash in an empty ledger.
-    totals
-        Balance by account and currency, debit positive [10⁻⁶].
     lots
         Open lots by symbol.
     sides
         Number and hash of the last row of each table beside the transactions.
     marks
         Number and hash of the last journal record posted, by session.
+    keys
+        Execution keys of all fills; None until posting needs them.
     """
 
     txn: int = 0
     head: str
-    totals: dict[tuple[int, str], int] = field(default_factory=dict)
     lots: LotBook = field(default_factory=LotBook)
     sides: dict[str, tuple[int, str]] = field(default_factory=dict)
     marks: dict[str, tuple[int, str]] = field(default_factory=dict)
+    keys: set[str] | None = None
+
+    _digest: str = ""
+
+    def advance(self, table: str, item: int, digest: str) -> None:
+        """Take in a new last row of a table beside the transactions."""
+        self.sides[table] = (item, digest)
+        if table != "journal_marks":
+            self._digest = ""
 
     def sides_digest(self) -> str:
         """Return a hash over the heads of the tables beside the transactions."""
-        return chain("", *(self.sides[name] for name in _SIDES))
+        if not self._digest:
+            self._digest = chain("", *(self.sides[name] for name in _SIDES))
+        return self._digest
 
 
 def file_name(connection: sqlite3.Connection) -> str:
@@ -155,84 +170,56 @@ def _owner_problems(
 
 def _replay(connection: sqlite3.Connection, where: str, state: State) -> list[Problem]:
     """Walk all transactions in order; the fast path of a ledger that is sound."""
-    legs = connection.execute(_LEG_TEXTS)
+    groups, move = _groups(connection), FifoWalk(state.lots).move
     head = first = state.head
-    txn = 0
-    for number, stored, body in connection.execute(_BODIES):
+    txn, suspects = 0, 0
+    unsound: list[Problem] = []
+    for (
+        number,
+        stored,
+        symbol,
+        reverses,
+        lot,
+        part,
+        amount,
+        account,
+        total,
+        row,
+    ) in connection.execute(_ROWS):
         txn += 1
-        found, text, balance = legs.fetchone() or (0, "", 0)
-        head = seal(head, body, text)
-        if head != stored or not number == found == txn or balance:
-            return list(_diagnose(connection, where, first))
-    if legs.fetchone() is not None:
-        return list(_diagnose(connection, where, first))
+        if account:
+            head = sha256(f"{head}{row}".encode()).hexdigest()
+            sound = not lot or move(txn, reverses, symbol, lot, part, amount)
+        else:
+            legs = next(groups, [])
+            head = seal(head, row, literal([leg[1:] for leg in legs]))
+            suspects += not _balanced(legs) or {leg.txn for leg in legs} != {txn}
+            unsound_moves = sum(
+                not move(txn, reverses, symbol, leg.lot, leg.quantity, leg.amount)
+                for leg in legs
+                if leg.lot
+            )
+            sound = not unsound_moves
+        if head != stored or number != txn:
+            unknown = _at(where, txn, "does not follow from the one before it")
+            return list(_diagnose(connection, where, first)) or [unknown]
+        if total:
+            suspects += 1
+        if not sound:
+            unsound.append(_at(where, txn, "its lots must close first in, first out"))
     state.txn, state.head = txn, head
-    state.totals.update({
-        (account, currency): amount for account, currency, amount in connection.execute(_TOTALS)
-    })
-    if len({currency for _, currency in state.totals}) > 1:
-        problems = list(_diagnose(connection, where, first))
-        if problems:
-            return problems
-    return _walk_lots(connection, where, state.lots)
+    damage = list(_diagnose(connection, where, first)) if suspects or next(groups, []) else []
+    return damage or unsound
 
 
-def _walk_lots(connection: sqlite3.Connection, where: str, lots: LotBook) -> list[Problem]:
-    """Apply the legs of the inventory accounts in order; name those that are not FIFO."""
-    every: dict[int, Lot] = {}
-    return [
-        _at(where, move[0], f"lot {move[1]} must close first in, first out")
-        for move in connection.execute(_MOVES)
-        if not _move_lot(move, every, lots)
-    ]
+def _groups(connection: sqlite3.Connection) -> Iterator[list[Leg]]:
+    """Yield the legs that stand in the table of legs, by transaction."""
+    legs = map(Leg._make, connection.execute(f"{_LEGS} ORDER BY txn, leg"))
+    for _, group in groupby(legs, key=lambda leg: leg.txn):
+        yield list(group)
 
 
-def _move_lot(move: Move, every: dict[int, Lot], lots: LotBook) -> bool:
-    """Apply one leg of an inventory account; False when the lots do not allow it."""
-    txn, number, quantity, amount, symbol, reverses = move
-    queue = lots.queue(symbol)
-    sign = 1 if quantity > 0 else -1
-    if reverses:
-        return _undo(reverses, every, lots, symbol, number, sign * quantity, sign * amount)
-    if number == txn:
-        if queue and queue[0].sign != sign:
-            return False
-        every[number] = lot = Lot(number, sign, sign * quantity, sign * amount)
-        queue.append(lot)
-        return True
-    if not queue or queue[0].number != number or queue[0].sign == sign:
-        return False
-    lot = queue[0]
-    if sign * quantity > lot.open_quantity or lot.take(sign * quantity) != sign * amount:
-        return False
-    if not lot.open_quantity:
-        queue.popleft()
-    return True
-
-
-def _undo(
-    reversed_txn: int,
-    every: dict[int, Lot],
-    lots: LotBook,
-    symbol: str,
-    number: int,
-    quantity: int,
-    amount: int,
-) -> bool:
-    lot = every.get(number)
-    if lot is None:
-        return False
-    others = [other for other in lots.queue(symbol) if other is not lot]
-    if number == reversed_txn:
-        lots.replace(symbol, others)
-        return quantity == lot.open_quantity and amount == lot.open_cost
-    lot.open_quantity += quantity
-    lot.open_cost += amount
-    lots.replace(symbol, sorted([*others, lot], key=lambda each: each.number))
-    return lot.open_quantity <= lot.quantity
-
-
-def _balanced(group: list[Leg]) -> bool:
+def _balanced(group: Sequence[Leg]) -> bool:
     sums: dict[str, int] = {}
     for leg in group:
         sums[leg.currency] = sums.get(leg.currency, 0) + leg.amount
@@ -261,24 +248,28 @@ def _diagnose(connection: sqlite3.Connection, where: str, first: str) -> Iterato
 def _examine(connection: sqlite3.Connection, txn: int, previous: str) -> tuple[str, str]:
     """Return the stored hash of a transaction and what is wrong with it, blank for nothing."""
     try:
-        row = connection.execute(f"{_TRANSACTIONS} WHERE txn = ?", (txn,)).fetchone()
-        found = connection.execute(f"{_LEGS} WHERE txn = ? ORDER BY leg", (txn,)).fetchall()
+        found = connection.execute(_TRANSACTION, (txn,)).fetchone()
+        apart = connection.execute(f"{_LEGS} WHERE txn = ? ORDER BY leg", (txn,)).fetchall()
     except sqlite3.Error as error:
         return previous, f"cannot be read: {error}"
-    if row is None:
+    if found is None:
         return previous, "is missing"
-    group = [Leg(*leg) for leg in found]
-    if len(group) != row[15]:
-        return str(row[16]), f"must have {row[15]} legs, had {len(group)}"
+    *row, stored = found
+    count, slots = row[_FIELDS - 1], tuple(row[_FIELDS:])
     try:
-        digest = seal(previous, literal(row[:-1]), literal([leg[1:] for leg in group]))
-    except TypeError as error:
-        return str(row[16]), f"holds a value of another type: {error}"
-    if digest != row[16]:
-        return str(row[16]), "does not match its hash: it was changed, moved or follows a change"
+        own = () if slots == NO_SLOTS else legs_of(txn, row[_CURRENCY], slots)
+        group = [*own, *map(Leg._make, apart)]
+        text = literal([leg[1:] for leg in apart]) if apart else ""
+        digest = seal(previous, literal(row), text)
+    except (TypeError, ValueError) as error:
+        return str(stored), f"holds a value of another type: {error}"
+    if len(group) != count or (own and apart):
+        return str(stored), f"must have {count} legs in one place, had {len(group)}"
+    if digest != stored:
+        return str(stored), "does not match its hash: it was changed, moved or follows a change"
     if not _balanced(group):
-        return str(row[16]), "its legs do not sum to zero"
-    return str(row[16]), ""
+        return str(stored), "its legs do not sum to zero"
+    return str(stored), ""
 
 
 def _at(where: str, txn: int, message: str) -> Problem:
@@ -302,7 +293,7 @@ def _side_problems(
                     Problem(f"{where}:{name} {item}", "does not match its hash: it was changed")
                 )
                 break
-        state.sides[name] = (item, head)
+        state.advance(name, item, head)
     for key, seq, digest in connection.execute(
         "SELECT session_key, max(seq), journal_hash FROM journal_marks GROUP BY session_key"
     ):

@@ -13,20 +13,21 @@ from rigd.core.events import Entry, FillRecorded, SessionClosed, SessionStarted
 from rigd.core.money import MONEY_DECIMALS, QUANTITY_DECIMALS, from_units, to_units
 from rigd.core.orders import ExecType
 from rigd.core.values import Direction
-from rigd.ledger import audit, chart, entries, mapping, schema
+from rigd.ledger import audit, chart, entries, mapping, reading, schema
+from rigd.ledger.corrections import restated, reversal, reversing_legs
 from rigd.ledger.entries import (
     AccountInfo,
-    Leg,
+    LegRow,
+    SealedRow,
     Transaction,
     account_fields,
     chain,
-    fitid,
     literal,
-    seal,
+    stand_apart,
 )
-from rigd.ledger.lots import Lot
 from rigd.ledger.mapping import EventType, Rule
-from rigd.ledger.posting import Execution, LegRow, Routes, Unmapped, compose, execution
+from rigd.ledger.posting import Execution, Routes, Unmapped, compose, execution
+from rigd.ledger.sealing import Sealer
 from rigd.ledger.statement import OpenLot, Position, Posted, Realised, Statement, TrialRow
 
 if TYPE_CHECKING:
@@ -34,18 +35,17 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from rigd.ledger.audit import State
+    from rigd.ledger.lots import Lot
 
 BATCH_SIZE = 1000
 """Transactions per commit in `Ledger.post_batch`."""
 
-_INSERT_TXN = "INSERT INTO transactions VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT_TXN = f"INSERT INTO transactions VALUES ({','.join('?' * 27)})"  # noqa: S608 - constants
+_INSERT_SIDE = {
+    table: f"INSERT INTO {table} VALUES ({','.join('?' * (len(columns) + 2))})"  # noqa: S608 - constants
+    for table, columns in schema.SIDE_TABLES.items()
+}
 _INSERT_LEG = "INSERT INTO legs VALUES (?,?,?,?,?,?,?)"
-_TRADES = (
-    EventType.BUY.value,
-    EventType.SELL.value,
-    EventType.SELL_SHORT.value,
-    EventType.BUY_TO_COVER.value,
-)
 
 
 class Ledger:
@@ -82,6 +82,7 @@ class Ledger:
         self._account = account
         self._rules = rules
         self._routes = Routes(rules)
+        self._sealer = Sealer(account)
         self._state: State | None = None
         with _translated():
             self._provision()
@@ -180,18 +181,17 @@ class Ledger:
 
     def balances(self) -> dict[int, Decimal]:
         """Return the balance of every account with postings, debit positive [currency]."""
-        currency = self._account.currency
         return {
             number: from_units(units, MONEY_DECIMALS)
-            for (number, of), units in sorted(self._load().totals.items())
-            if of == currency
+            for number, currency, units in self._totals()
+            if currency == self._account.currency
         }
 
     def trial_balance(self) -> list[TrialRow]:
         """Return every account's balance on its side; the two columns have the same sum."""
         zero = Decimal(0)
         rows = []
-        for (number, currency), units in sorted(self._load().totals.items()):
+        for number, currency, units in self._totals():
             amount = from_units(units, MONEY_DECIMALS)
             debit, credit = (amount, zero) if units > 0 else (zero, -amount if units else zero)
             rows.append(TrialRow(number, chart.find(number).name, currency, debit, credit))
@@ -251,12 +251,7 @@ class Ledger:
     def transactions(self) -> list[Posted]:
         """Return every transaction with its legs, in order."""
         with _translated():
-            legs = self._connection.execute("SELECT * FROM legs ORDER BY txn, leg")
-            rows = self._connection.execute("SELECT * FROM transactions ORDER BY txn")
-            return [
-                Posted(txn, tuple(Leg(*leg) for leg in legs.fetchmany(txn.legs)))
-                for txn in map(Transaction._make, rows)
-            ]
+            return reading.transactions(self._connection)
 
     def statement(self) -> Statement:
         """Return the whole ledger as one value, for the exports."""
@@ -306,6 +301,12 @@ class Ledger:
         self._state = None
         self._connection.close()
 
+    def _totals(self) -> list[tuple[int, str, int]]:
+        """Return account, currency and balance [10⁻⁶], read from proved books."""
+        self._load()
+        with _translated():
+            return reading.totals(self._connection)
+
     def _provision(self) -> None:
         connection = self._connection
         if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
@@ -353,13 +354,15 @@ class Ledger:
         return entry.seq <= seq
 
     def _commit(self, entry: Entry, session_key: str, take: Callable[[], int]) -> int:
-        connection = self._connection
+        execute = self._connection.execute
         try:
-            with _translated():
-                connection.execute("BEGIN IMMEDIATE")
-                posted = take()
-                self._append_mark(entry, session_key)
-                connection.execute("COMMIT")
+            execute("BEGIN IMMEDIATE")
+            posted = take()
+            self._append_mark(entry, session_key)
+            execute("COMMIT")
+        except (sqlite3.Error, OverflowError) as error:
+            self._roll_back()
+            raise _refusal(error) from error
         except BaseException:
             self._roll_back()
             raise
@@ -378,13 +381,12 @@ class Ledger:
         self._append("journal_marks", *values)
 
     def _append(self, table: str, *values: str | int) -> None:
-        sides = self._load().sides
-        item, previous = sides[table]
+        state = self._load()
+        item, previous = state.sides[table]
         row = (item + 1, *values)
         digest = chain(previous, *row)
-        places = ",".join("?" * (len(row) + 1))
-        self._connection.execute(f"INSERT INTO {table} VALUES ({places})", (*row, digest))  # noqa: S608 - constants
-        sides[table] = (item + 1, digest)
+        self._connection.execute(_INSERT_SIDE[table], (*row, digest))
+        state.advance(table, item + 1, digest)
 
     def _take_start(self, record: SessionStarted, instant: datetime, session_key: str) -> int:
         self._require_ours(record.bot, self._identity, "bot")
@@ -395,7 +397,8 @@ class Ledger:
         if not state.sides["accounts"][0]:
             self._write_chart(at)
         if state.txn:
-            book = state.totals.get((chart.CASH, record.currency), 0)
+            totals = {of: units for number, of, units in self._totals() if number == chart.CASH}
+            book = totals.get(record.currency, 0)
             self._append("cash_counts", session_key, at, record.currency, cash, book)
             return 0
         if EventType.OPENING_CASH not in self._rules:
@@ -421,7 +424,7 @@ class Ledger:
             0,
             "",
         )
-        self._insert([self._row(fact, legs)], legs)
+        self._insert(self._seal(fact, legs), legs)
         return 1
 
     def _write_chart(self, at: str) -> None:
@@ -450,10 +453,12 @@ class Ledger:
 
     def _take_trade(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
         fact = execution(record)
-        known = self._fitid_of(fact.external_id, "", 0)
-        if known is not None:
-            if known != self._fitid(fact):
-                self._queue(record, instant, session_key, "another fill has the same execution key")
+        if fact.external_id in self._keys():
+            if self._find(
+                "external_id = ? AND fitid = ?", fact.external_id, self._sealer.fitid(fact)
+            ):
+                return 0
+            self._queue(record, instant, session_key, "another fill has the same execution key")
             return 0
         try:
             self._routes.require(fact.event)
@@ -468,157 +473,62 @@ class Ledger:
         key, cause = record.exec_ref_key, record.exec_key
         if self._find("because = ? AND reverses <> 0", cause) is not None:
             return 0
-        target = self._current(key)
+        target = reading.in_force(self._connection, key)
         if target is None:
             self._queue(
                 record, instant, session_key, f"it refers to {key}, which is not in the books"
             )
             return 0
         at = iso(record.ts)
-        later = self._effective(target)
+        later = reading.in_force_since(self._connection, target)
         again: list[Execution] = []
         if record.exec_type is ExecType.CORRECT:
             again.append(execution(record, because=cause))
-        again += [_restated(txn, at, cause) for txn in later[1:]]
-        for txn in reversed(later):
-            self._reverse(txn, at, cause)
-        self._reload_lots(target.symbol)
+        again += [restated(posted.row, at, cause) for posted in later[1:]]
+        for posted in reversed(later):
+            self._reverse(posted, at, cause)
+        state = self._load()
+        state.lots.replace(target.symbol, reading.open_lots(self._connection, target.symbol))
         if again:
             self._post_executions(again)
         return len(later) + len(again)
 
+    def _keys(self) -> set[str]:
+        """Return the execution keys of all fills; read once, when the first fill comes."""
+        state = self._load()
+        if state.keys is None:
+            state.keys = reading.execution_keys(self._connection)
+        return state.keys
+
     def _post_executions(self, facts: list[Execution]) -> None:
         state = self._load()
-        currency = self._account.currency
-        rows, all_legs = [], []
         for fact in facts:
-            legs = compose(fact, state.lots, self._routes, currency=currency, txn=state.txn + 1)
-            rows.append(self._row(fact, legs))
-            all_legs.append(legs)
-        for row, legs in zip(rows, all_legs, strict=True):
-            self._insert([row], legs)
-
-    def _row(self, fact: Execution, legs: list[LegRow], reverses: int = 0) -> tuple[str | int, ...]:
-        """Seal a transaction: number it, hash it, and take it into the state."""
-        state = self._load()
-        totals = state.totals
-        for _, _, number, currency, amount, _, _ in legs:
-            key = (number, currency)
-            totals[key] = totals.get(key, 0) + amount
-        state.txn += 1
-        body = (
-            state.txn,
-            self._fitid(fact),
-            fact.event,
-            fact.at,
-            fact.traded_at,
-            fact.external_id,
-            fact.because,
-            fact.symbol,
-            fact.sign * fact.quantity,
-            fact.price,
-            -fact.sign * fact.notional - fact.commission,
-            fact.commission,
-            self._account.currency,
-            fact.strategy,
-            reverses,
-            len(legs),
-        )
-        state.head = seal(state.head, literal(body), literal([leg[1:] for leg in legs]))
-        return (*body, state.head)
-
-    def _fitid(self, fact: Execution) -> str:
-        return fitid(
-            broker=self._account.broker,
-            account_id=self._account.account_id,
-            external_id=fact.external_id,
-            event=f"{fact.event}/{fact.because}" if fact.because else fact.event,
-            symbol=fact.symbol,
-            at=fact.at,
-            amount=-fact.sign * fact.notional - fact.commission,
-            quantity=fact.sign * fact.quantity,
-            price=fact.price,
-            currency=self._account.currency,
-        )
-
-    def _insert(self, rows: list[tuple[str | int, ...]], legs: list[LegRow]) -> None:
-        self._connection.executemany(_INSERT_LEG, legs)
-        self._connection.executemany(_INSERT_TXN, rows)
-
-    def _reverse(self, txn: Transaction, at: str, cause: str) -> None:
-        number = self._load().txn + 1
-        originals = self._connection.execute(
-            "SELECT * FROM legs WHERE txn = ? ORDER BY leg", (txn.txn,)
-        ).fetchall()
-        legs: list[LegRow] = [
-            (number, leg[1], leg[2], leg[3], -leg[4], leg[5], -leg[6]) for leg in originals
-        ]
-        sign = -1 if txn.quantity > 0 else 1
-        fact = Execution(
-            EventType.REVERSAL.value,
-            at,
-            txn.traded_at,
-            txn.external_id,
-            cause,
-            txn.symbol,
-            sign,
-            abs(txn.quantity),
-            txn.price,
-            -sign * (-txn.amount + -txn.commission),
-            -txn.commission,
-            txn.strategy,
-        )
-        self._insert([self._row(fact, legs, reverses=txn.txn)], legs)
-
-    def _reload_lots(self, symbol: str) -> None:
-        rows = self._connection.execute(
-            "SELECT lot, quantity, amount, opened_quantity, opened_amount FROM open_lots"
-            " WHERE symbol = ? ORDER BY lot",
-            (symbol,),
-        )
-        lots = [
-            Lot(lot, 1 if quantity > 0 else -1, abs(first), abs(cost), abs(quantity), abs(amount))
-            for lot, quantity, amount, first, cost in rows
-        ]
-        self._load().lots.replace(symbol, lots)
-
-    def _current(self, key: str) -> Transaction | None:
-        """Return the transaction in force for an execution, following its corrections."""
-        seen: set[str] = set()
-        while key not in seen:
-            seen.add(key)
-            found = self._find(
-                "external_id = ? AND reverses = 0 AND event IN (?,?,?,?)"
-                " AND txn NOT IN (SELECT reverses FROM transactions)",
-                key,
-                *_TRADES,
+            legs = compose(
+                fact, state.lots, self._routes, currency=self._account.currency, txn=state.txn + 1
             )
-            if found is not None:
-                return found
-            reversal = self._find("external_id = ? AND reverses <> 0", key)
-            key = reversal.because if reversal is not None else key
-        return None
+            if state.keys is not None and not fact.because:
+                state.keys.add(fact.external_id)
+            self._insert(self._seal(fact, legs), legs)
 
-    def _effective(self, first: Transaction) -> list[Transaction]:
-        """Return the fills of a symbol that are in force, from one of them on."""
-        rows = self._connection.execute(
-            "SELECT * FROM transactions WHERE symbol = ? AND txn >= ? AND reverses = 0"
-            " AND txn NOT IN (SELECT reverses FROM transactions) ORDER BY txn",
-            (first.symbol, first.txn),
-        )
-        return [Transaction._make(row) for row in rows]
+    def _seal(self, fact: Execution, legs: list[LegRow], reverses: int = 0) -> SealedRow:
+        """Give a transaction its number and hash, and take it into the state."""
+        state = self._load()
+        row = self._sealer.seal(state.head, state.txn + 1, fact, legs, reverses)
+        state.txn, state.head = row[0], row[-1]
+        return row
+
+    def _insert(self, row: SealedRow, legs: list[LegRow]) -> None:
+        if stand_apart(row):
+            self._connection.executemany(_INSERT_LEG, legs)
+        self._connection.execute(_INSERT_TXN, row)
+
+    def _reverse(self, posted: Posted, at: str, cause: str) -> None:
+        legs = reversing_legs(posted.legs, self._load().txn + 1)
+        fact = reversal(posted.row, at, cause)
+        self._insert(self._seal(fact, legs, reverses=posted.row.txn), legs)
 
     def _find(self, where: str, *values: str) -> Transaction | None:
-        sql = f"SELECT * FROM transactions WHERE {where} ORDER BY txn DESC LIMIT 1"  # noqa: S608 - constants
-        row = self._connection.execute(sql, values).fetchone()
-        return None if row is None else Transaction._make(row)
-
-    def _fitid_of(self, external_id: str, because: str, reverses: int) -> str | None:
-        row = self._connection.execute(
-            "SELECT fitid FROM transactions WHERE external_id = ? AND because = ? AND reverses = ?",
-            (external_id, because, reverses),
-        ).fetchone()
-        return None if row is None else str(row[0])
+        return reading.last(self._connection, where, *values)
 
     def _queue(
         self, record: FillRecorded, instant: datetime, session_key: str, reason: str
@@ -641,17 +551,32 @@ class Ledger:
             return sum(self.post(entry, session_key) for entry in fresh)
 
     def _take_trades(self, run: list[FillRecorded]) -> int:
+        """Post trades at once; the state goes on from what is posted when all went well."""
         state = self._load()
-        currency, routes, lots = self._account.currency, self._routes, state.lots
-        rows: list[tuple[str | int, ...]] = []
-        all_legs: list[LegRow] = []
+        broker, currency, routes = self._account.broker, self._account.currency, self._routes
+        lots, keys, seal = state.lots, self._keys(), self._sealer.seal
+        txn, head = state.txn, state.head
+        rows: list[SealedRow] = []
+        apart: list[LegRow] = []
         for record in run:
-            self._require_ours(record.broker, self._account.broker, "broker")
+            if record.broker != broker:
+                self._require_ours(record.broker, broker, "broker")
             fact = execution(record)
-            legs = compose(fact, lots, routes, currency=currency, txn=state.txn + 1)
-            rows.append(self._row(fact, legs))
-            all_legs += legs
-        self._insert(rows, all_legs)
+            if fact.external_id in keys:
+                msg = f"the execution {fact.external_id} is in the books"
+                raise LedgerError(msg)
+            keys.add(fact.external_id)
+            txn += 1
+            legs = compose(fact, lots, routes, currency=currency, txn=txn)
+            row = seal(head, txn, fact, legs)
+            head = row[-1]
+            rows.append(row)
+            if stand_apart(row):
+                apart += legs
+        if apart:
+            self._connection.executemany(_INSERT_LEG, apart)
+        self._connection.executemany(_INSERT_TXN, rows)
+        state.txn, state.head = txn, head
         return len(rows)
 
     def _require_ours(self, found: str, expected: str, what: str) -> None:
@@ -675,29 +600,14 @@ class Ledger:
         )
 
 
-def _restated(txn: Transaction, at: str, cause: str) -> Execution:
-    sign = 1 if txn.quantity > 0 else -1
-    return Execution(
-        txn.event,
-        at,
-        txn.traded_at,
-        txn.external_id,
-        cause,
-        txn.symbol,
-        sign,
-        abs(txn.quantity),
-        txn.price,
-        -sign * (txn.amount + txn.commission),
-        txn.commission,
-        txn.strategy,
-    )
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn what SQLite raises into LedgerError."""
     try:
         yield
     except (sqlite3.Error, OverflowError) as error:
-        msg = f"the ledger's database refused: {error}"
-        raise LedgerError(msg) from error
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> LedgerError:
+    return LedgerError(f"the ledger's database refused: {error}")

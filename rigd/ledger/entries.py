@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 ACCOUNT_ID_MAX = 22
 """Length of ACCTID in OFX."""
 
-_SEPARATOR = "\x1f"
+SEPARATOR = "\x1f"
+"""Between the parts of a FITID; it is not printable, so no part holds it."""
+
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -59,8 +61,30 @@ class AccountInfo:
             raise LedgerError(msg)
 
 
+Slots = tuple[int, int, int, int, int, int, int, int, int, int]
+"""Up to four legs in a transaction's own row: lot and quantity of the first, then account and
+amount of each; zeros for none."""
+
+Row = tuple[int, str, str, str, str, str, str, str, int, int, int, int, str, str, int, int, *Slots]
+"""A row of ``transactions`` but its hash: what it says of itself, then its `Slots`."""
+
+SealedRow = tuple[*Row, str]
+"""A row of ``transactions``."""
+
+NO_SLOTS: Slots = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+"""The slots of a transaction whose legs stand in ``legs``."""
+
+SLOTS = 4
+"""How many legs a transaction's own row holds."""
+
+LegRow = tuple[int, int, int, str, int, int, int]
+"""A row of ``legs``: txn, leg, account, currency, amount, lot, quantity."""
+
+_PADDING: tuple[LegRow, ...] = ((0, 0, 0, "", 0, 0, 0),) * SLOTS
+
+
 class Transaction(NamedTuple):
-    """One row of ``transactions``; money and prices [10⁻⁶], quantities [10⁻⁹ shares].
+    """What a transaction says of itself; money and prices [10⁻⁶], quantities [10⁻⁹ shares].
 
     `quantity` is positive for what adds shares; `amount` is the change of cash, net of
     `commission`; `because` names the correction that caused the row, blank for none; `reverses`
@@ -87,7 +111,7 @@ class Transaction(NamedTuple):
 
 
 class Leg(NamedTuple):
-    """One row of ``legs``: a debit (positive) or credit (negative) of an account [10⁻⁶].
+    """A debit (positive) or credit (negative) of an account [10⁻⁶].
 
     Legs of an inventory account carry the transaction that opened their lot and a quantity
     [10⁻⁹ shares]; the others carry zeros.
@@ -131,7 +155,7 @@ def fitid(
     str
         64 hexadecimal characters.
     """
-    text = _SEPARATOR.join((
+    text = SEPARATOR.join((
         broker,
         account_id,
         external_id,
@@ -149,6 +173,70 @@ def fitid(
 def literal(values: Sequence[object]) -> str:
     """Return integers, texts and sequences of them as compact JSON, as SQLite's ``json_array``."""
     return _ENCODE(values)
+
+
+def slots_of(legs: Sequence[LegRow]) -> Slots:
+    """Return legs as the slots of their transaction's row, or `NO_SLOTS` when they do not fit.
+
+    Parameters
+    ----------
+    legs
+        All legs of a transaction, in order and in its currency.
+
+    Returns
+    -------
+    Slots
+        The legs, when there are two to four of which the first alone may move a lot.
+    """
+    if len(legs) > SLOTS:
+        return NO_SLOTS
+    one, two, three, four = *legs, *_PADDING[len(legs) :]
+    if two[5] or three[5] or four[5]:
+        return NO_SLOTS
+    return (
+        one[5],
+        one[6],
+        one[2],
+        one[4],
+        two[2],
+        two[4],
+        three[2],
+        three[4],
+        four[2],
+        four[4],
+    )
+
+
+def stand_apart(row: SealedRow) -> bool:
+    """Tell whether the legs of a transaction stand in ``legs``."""
+    return not row[18]
+
+
+def legs_of(txn: int, currency: str, slots: Slots) -> tuple[Leg, ...]:
+    """Return the legs that stand in a transaction's own row.
+
+    Parameters
+    ----------
+    txn, currency
+        Of the transaction.
+    slots
+        Not `NO_SLOTS`.
+
+    Returns
+    -------
+    tuple of Leg
+        Two to four.
+    """
+    lot, quantity, account, amount, *others = slots
+    pairs = zip(others[::2], others[1::2], strict=True)
+    return (
+        Leg(txn, 1, account, currency, amount, lot, quantity),
+        *(
+            Leg(txn, number, account, currency, amount, 0, 0)
+            for number, (account, amount) in enumerate(pairs, start=2)
+            if account
+        ),
+    )
 
 
 def chain(previous: str, *content: object) -> str:
@@ -169,8 +257,8 @@ def chain(previous: str, *content: object) -> str:
     return hashlib.sha256((previous + literal(content)).encode()).hexdigest()
 
 
-def seal(previous: str, body: str, legs: str) -> str:
-    """Return the hash of a transaction: over its columns but the hash, and all its legs.
+def seal(previous: str, row: str, legs: str = "") -> str:
+    """Return the hash of a transaction: over its row but the hash, and all its legs.
 
     The journal's record numbers are no part of it: a crash adds records to the journal, and the
     books must come out the same.
@@ -179,17 +267,18 @@ def seal(previous: str, body: str, legs: str) -> str:
     ----------
     previous
         The hash of the transaction before.
-    body
+    row
         The columns of ``transactions`` but the last, as a JSON array.
     legs
-        The columns of ``legs`` but the first, as a JSON array of arrays in order.
+        The columns of ``legs`` but the first, as a JSON array of arrays in order; blank when the
+        legs stand in the row.
 
     Returns
     -------
     str
         64 hexadecimal characters.
     """
-    return hashlib.sha256(f"{previous}{body}{legs}".encode()).hexdigest()
+    return hashlib.sha256(f"{previous}{row}{legs}".encode()).hexdigest()
 
 
 def genesis(identity: str, account: AccountInfo, schema_version: int) -> str:

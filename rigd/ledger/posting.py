@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from rigd.core.clock import iso
 from rigd.core.errors import LedgerError
 from rigd.core.money import MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, to_units
+from rigd.core.values import Side
 from rigd.ledger.lots import Lot, LotBook, share
 from rigd.ledger.mapping import EventType, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from rigd.core.events import FillRecorded
-
-LegRow = tuple[int, int, int, str, int, int, int]
-"""A row of ``legs``: txn, leg, account, currency, amount, lot, quantity."""
+    from rigd.ledger.entries import LegRow
 
 _SHARE = 10**QUANTITY_DECIMALS
+_EXACT = Context(prec=38, traps=[Inexact, InvalidOperation])
+_SCALES = {
+    decimals: Decimal(10**decimals)
+    for decimals in (MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS)
+}
+_SIDE = {1: "buy", -1: "sale"}
+_SIDES = {side: (side.value, side.sign) for side in Side}
 
 
 class Unmapped(LedgerError):  # noqa: N818 - what it is, not a failure
@@ -68,10 +77,12 @@ class Routes:
         Event type to accounts; rows may be missing.
     """
 
-    __slots__ = ("_closing", "_mapping", "_opening")
+    __slots__ = ("_closing", "_events", "_fees", "_opening")
 
     def __init__(self, mapping: Mapping[EventType, Rule]) -> None:
-        self._mapping = mapping
+        commission = mapping.get(EventType.COMMISSION)
+        self._events = frozenset(event.value for event in mapping)
+        self._fees = commission.debit if commission is not None else 0
         self._opening = {
             1: _route(mapping, EventType.BUY),
             -1: _route(mapping, EventType.SELL_SHORT),
@@ -83,25 +94,20 @@ class Routes:
 
     def opening(self, sign: int) -> Route:
         """Return the accounts of a fill that opens a lot."""
-        return _required(self._opening[sign], "opens", sign)
+        return self._opening[sign] or _unmapped(f"a {_SIDE[sign]} that opens a position")
 
     def closing(self, sign: int) -> Route:
         """Return the accounts of a fill that closes lots."""
-        return _required(self._closing[sign], "closes", sign)
+        return self._closing[sign] or _unmapped(f"a {_SIDE[sign]} that closes a position")
 
     def fees(self) -> int:
         """Return the account of commissions."""
-        rule = self._mapping.get(EventType.COMMISSION)
-        if rule is None:
-            msg = "the mapping has no accounts for commission"
-            raise Unmapped(msg)
-        return rule.debit
+        return self._fees or _unmapped("commission")
 
     def require(self, event: str) -> None:
         """Raise Unmapped when the mapping has no row for an event."""
-        if event not in self._mapping:
-            msg = f"the mapping has no accounts for {event}"
-            raise Unmapped(msg)
+        if event not in self._events:
+            _unmapped(event)
 
 
 def execution(fill: FillRecorded, *, because: str = "") -> Execution:
@@ -125,29 +131,30 @@ def execution(fill: FillRecorded, *, because: str = "") -> Execution:
         If the quantity is not positive, the price is negative, either has more decimals than the
         books hold, or a text is not printable.
     """
-    quantity = to_units(fill.qty, QUANTITY_DECIMALS)
-    price = to_units(fill.price, PRICE_DECIMALS)
+    quantity = _units(fill.qty, QUANTITY_DECIMALS)
+    price = _units(fill.price, PRICE_DECIMALS)
     if quantity <= 0 or price < 0:
         msg = f"a fill needs a positive quantity and a price, was {fill.qty} at {fill.price}"
         raise LedgerError(msg)
     if not (fill.exec_key and f"{fill.exec_key}{fill.symbol}{fill.strategy}".isprintable()):
         msg = f"a fill needs an execution key and plain texts, was {fill.exec_key!r}"
         raise LedgerError(msg)
-    at = iso(fill.ts)
-    return Execution(
-        fill.side.value,
+    at = _utc_text(fill.ts)
+    event, sign = _SIDES[fill.side]
+    return Execution._make((
+        event,
         at,
         at,
         fill.exec_key,
         because,
         fill.symbol,
-        fill.side.sign,
+        sign,
         quantity,
         price,
         share(price, quantity, _SHARE),
-        to_units(fill.commission, MONEY_DECIMALS),
+        _units(fill.commission, MONEY_DECIMALS),
         fill.strategy,
-    )
+    ))
 
 
 def compose(
@@ -176,50 +183,65 @@ def compose(
     list of LegRow
         At least two legs that sum to zero.
     """
-    sign, notional = fact.sign, fact.notional
-    routes.require(fact.event)
-    closed, rest = lots.fill(fact.symbol, sign, fact.quantity)
-    legs: list[LegRow] = []
-    difference = 0
-    if closed:
+    event, _, _, _, _, symbol, sign, size, _, notional, fee, _ = fact
+    routes.require(event)
+    queue = lots.queue(symbol)
+    if queue and queue[0].sign != sign:
         route = routes.closing(sign)
-        settled = notional
-        for lot, part, cost in closed:
-            legs.append((
-                txn,
-                len(legs) + 1,
-                route.inventory,
-                currency,
-                sign * cost,
-                lot,
-                sign * part,
-            ))
-            difference -= sign * cost
-        if rest:
-            settled = share(notional, fact.quantity - rest, fact.quantity)
-        difference += sign * settled
-        notional -= settled
+        legs = _close(fact, lots, routes, currency, txn)
     else:
         route = routes.opening(sign)
+        legs = [(txn, 1, route.inventory, currency, sign * notional, txn, sign * size)]
+        queue.append(Lot(txn, sign, size, notional))
+    if fee:
+        legs.append((txn, len(legs) + 1, routes.fees(), currency, fee, 0, 0))
+    legs.append((txn, len(legs) + 1, route.cash, currency, -sign * notional - fee, 0, 0))
+    return legs
+
+
+def _close(fact: Execution, lots: LotBook, routes: Routes, currency: str, txn: int) -> list[LegRow]:
+    """Return the legs of what a fill closes and opens, and of the difference."""
+    sign, size, notional = fact.sign, fact.quantity, fact.notional
+    route = routes.closing(sign)
+    closed, rest = lots.fill(fact.symbol, sign, size)
+    legs: list[LegRow] = []
+    difference = 0
+    for number, (lot, part, cost) in enumerate(closed, start=1):
+        legs.append((txn, number, route.inventory, currency, sign * cost, lot, sign * part))
+        difference -= sign * cost
     if rest:
-        route = routes.opening(sign)
+        settled = share(notional, size - rest, size)
+        left, opening = notional - settled, routes.opening(sign)
         legs.append((
             txn,
             len(legs) + 1,
-            route.inventory,
+            opening.inventory,
             currency,
-            sign * notional,
+            sign * left,
             txn,
             sign * rest,
         ))
-        lots.queue(fact.symbol).append(Lot(txn, sign, rest, notional))
+        lots.queue(fact.symbol).append(Lot(txn, sign, rest, left))
+    else:
+        settled = notional
+    difference += sign * settled
     if difference:
-        gains = routes.closing(sign).difference
-        legs.append((txn, len(legs) + 1, gains, currency, difference, 0, 0))
-    if fact.commission:
-        legs.append((txn, len(legs) + 1, routes.fees(), currency, fact.commission, 0, 0))
-    legs.append((txn, len(legs) + 1, route.cash, currency, fact.amount, 0, 0))
+        legs.append((txn, len(legs) + 1, route.difference, currency, difference, 0, 0))
     return legs
+
+
+def _units(value: Decimal, decimals: int) -> int:
+    """Return what `to_units` returns or raises, faster for the amounts that a fill has."""
+    try:
+        return int(_EXACT.to_integral_exact(_EXACT.multiply(value, _SCALES[decimals])))
+    except (ArithmeticError, ValueError):
+        return to_units(value, decimals)
+
+
+@lru_cache(maxsize=256)
+def _utc_text(instant: datetime) -> str:
+    """Return what `iso` returns or raises; fills of one bar carry the same instant."""
+    return iso(instant)
 
 
 def _route(mapping: Mapping[EventType, Rule], event: EventType) -> Route | None:
@@ -231,9 +253,6 @@ def _route(mapping: Mapping[EventType, Rule], event: EventType) -> Route | None:
     return Route(rule.credit, rule.debit, rule.difference)
 
 
-def _required(route: Route | None, what: str, sign: int) -> Route:
-    if route is None:
-        side = "buy" if sign > 0 else "sale"
-        msg = f"the mapping has no accounts for a {side} that {what} a position"
-        raise Unmapped(msg)
-    return route
+def _unmapped(what: str) -> NoReturn:
+    msg = f"the mapping has no accounts for {what}"
+    raise Unmapped(msg)

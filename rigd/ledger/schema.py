@@ -1,10 +1,14 @@
 """The tables of the books. The database itself refuses what would make them untrue.
 
-- A transaction's legs are written first, its row in ``transactions`` last. Legs refer to that row
-  by a deferred foreign key, so a commit without it fails; a trigger lets the row in only when the
-  legs sum to zero in every currency. So no unbalanced transaction can be committed.
+- A transaction of two to four legs in one currency, of which the first alone moves a lot, carries
+  them in its own row in ``transactions``, where a CHECK wants their sum to be zero. That is nearly
+  every transaction, and a commit of one touches few pages.
+- Any other one keeps its legs in ``legs``, written first, its row last. They refer to that row by a
+  deferred foreign key, so a commit without it fails; a trigger lets the row in only when the legs
+  sum to zero in every currency. So no unbalanced transaction can be committed in either form.
 - Once the row is there, no leg can be added, changed or removed. No table takes an update or a
   delete, and ``INSERT OR REPLACE`` cannot push a row out. Corrections are reversing entries.
+- ``postings`` shows every leg of either form as one row.
 - Every row carries a SHA-256 over its content and the hash of the row before it.
 
 Units (SPEC §8): money and prices 10⁻⁶ of the currency, quantities 10⁻⁹ of a share. A positive
@@ -16,7 +20,7 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 
-VERSION = 1
+VERSION = 2
 
 TRANSACTION_COLUMNS = (
     "txn",
@@ -37,6 +41,22 @@ TRANSACTION_COLUMNS = (
     "legs",
     "hash",
 )
+"""What a transaction says of itself; beside them its row has the columns of its legs."""
+
+SLOT_COLUMNS = (
+    "lot",
+    "lot_quantity",
+    "account1",
+    "amount1",
+    "account2",
+    "amount2",
+    "account3",
+    "amount3",
+    "account4",
+    "amount4",
+)
+"""Legs 1 to 4 in a transaction's own row; all zero when they stand in ``legs``."""
+
 LEG_COLUMNS = ("txn", "leg", "account", "currency", "amount", "lot", "quantity")
 
 SIDE_TABLES: dict[str, tuple[str, ...]] = {
@@ -112,14 +132,38 @@ CREATE TABLE transactions (
   price INTEGER NOT NULL,
   amount INTEGER NOT NULL,
   commission INTEGER NOT NULL,
-  currency TEXT NOT NULL,
+  currency TEXT NOT NULL CHECK (length(currency) = 3),
   strategy TEXT NOT NULL,
   reverses INTEGER NOT NULL,
   legs INTEGER NOT NULL CHECK (legs >= 2),
+  lot INTEGER NOT NULL,
+  lot_quantity INTEGER NOT NULL,
+  account1 INTEGER NOT NULL CHECK (account1 = 0 OR account1 BETWEEN 1000 AND 5999),
+  amount1 INTEGER NOT NULL,
+  account2 INTEGER NOT NULL CHECK (account2 = 0 OR account2 BETWEEN 1000 AND 5999),
+  amount2 INTEGER NOT NULL,
+  account3 INTEGER NOT NULL CHECK (account3 = 0 OR account3 BETWEEN 1000 AND 5999),
+  amount3 INTEGER NOT NULL,
+  account4 INTEGER NOT NULL CHECK (account4 = 0 OR account4 BETWEEN 1000 AND 5999),
+  amount4 INTEGER NOT NULL,
   hash TEXT NOT NULL CHECK (length(hash) = 64),
-  UNIQUE (external_id, because, reverses)
+  CONSTRAINT legs_sum_to_zero CHECK (
+    typeof(amount1 + amount2 + amount3 + amount4) = 'integer'
+    AND amount1 + amount2 + amount3 + amount4 = 0
+  ),
+  CONSTRAINT legs_are_all_there CHECK (
+    CASE WHEN account1 THEN
+      account2 AND (account3 OR NOT account4)
+      AND (account3 OR NOT amount3) AND (account4 OR NOT amount4)
+      AND legs = 2 + (account3 <> 0) + (account4 <> 0)
+    ELSE
+      NOT (account2 OR account3 OR account4 OR lot OR lot_quantity)
+      AND NOT (amount1 OR amount2 OR amount3 OR amount4)
+    END
+  )
 ) STRICT
 """
+# An overflow would make the sum a binary fraction, which rounds: hence the type.
 
 _LEGS = """
 CREATE TABLE legs (
@@ -135,19 +179,28 @@ CREATE TABLE legs (
 """
 
 _SEAL = """
-CREATE TRIGGER transactions_balance BEFORE INSERT ON transactions BEGIN
+CREATE TRIGGER transactions_balance BEFORE INSERT ON transactions
+WHEN NEW.account1 = 0
+  OR NEW.txn IS NOT (SELECT ifnull(max(txn), 0) + 1 FROM transactions)
+  OR EXISTS (SELECT 1 FROM transactions WHERE fitid = NEW.fitid)
+  OR EXISTS (SELECT 1 FROM legs WHERE txn = NEW.txn)
+BEGIN
   SELECT RAISE(ABORT, 'transactions are numbered without gaps')
     WHERE NEW.txn IS NOT (SELECT ifnull(max(txn), 0) + 1 FROM transactions);
   SELECT RAISE(ABORT, 'a transaction is posted once')
-    WHERE EXISTS (SELECT 1 FROM transactions WHERE fitid = NEW.fitid)
-       OR EXISTS (SELECT 1 FROM transactions WHERE external_id = NEW.external_id
-                  AND because = NEW.because AND reverses = NEW.reverses);
+    WHERE EXISTS (SELECT 1 FROM transactions WHERE fitid = NEW.fitid);
+  SELECT RAISE(ABORT, 'the legs of a transaction stand in one place')
+    WHERE NEW.account1 <> 0;
   SELECT RAISE(ABORT, 'a transaction needs all its legs, at least two')
     WHERE (SELECT count(*) FROM legs WHERE txn = NEW.txn) IS NOT NEW.legs;
   SELECT RAISE(ABORT, 'legs must sum to zero in every currency')
-    WHERE EXISTS (SELECT 1 FROM legs WHERE txn = NEW.txn GROUP BY currency HAVING sum(amount) <> 0);
+    WHERE (SELECT sum(amount) <> 0 OR min(currency) <> max(currency)
+           FROM legs WHERE txn = NEW.txn)
+      AND EXISTS (SELECT 1 FROM legs WHERE txn = NEW.txn
+                  GROUP BY currency HAVING sum(amount) <> 0);
 END
 """
+# The condition lets an ordinary transaction pass without running the body.
 
 _SEALED = """
 CREATE TRIGGER legs_sealed BEFORE INSERT ON legs
@@ -164,6 +217,19 @@ END
 
 _POSTINGS = """
 CREATE VIEW postings AS
+SELECT txn, 1 AS leg, account1 AS account, currency, amount1 AS amount, lot,
+       lot_quantity AS quantity, event, at, symbol, strategy
+FROM transactions WHERE account1 <> 0
+UNION ALL
+SELECT txn, 2, account2, currency, amount2, 0, 0, event, at, symbol, strategy
+FROM transactions WHERE account2 <> 0
+UNION ALL
+SELECT txn, 3, account3, currency, amount3, 0, 0, event, at, symbol, strategy
+FROM transactions WHERE account3 <> 0
+UNION ALL
+SELECT txn, 4, account4, currency, amount4, 0, 0, event, at, symbol, strategy
+FROM transactions WHERE account4 <> 0
+UNION ALL
 SELECT l.txn, l.leg, l.account, l.currency, l.amount, l.lot, l.quantity,
        t.event, t.at, t.symbol, t.strategy
 FROM legs l JOIN transactions t ON t.txn = l.txn

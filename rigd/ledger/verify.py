@@ -65,7 +65,7 @@ def _verify(connection: sqlite3.Connection, expected_head: tuple[int, str] | Non
         where = audit.file_name(connection)
         pages = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
         owner = audit.read_owner(connection)
-    except (sqlite3.Error, LedgerError) as error:
+    except (sqlite3.Error, LedgerError, TypeError, ValueError) as error:
         return [Problem(where, f"the database cannot be read: {error}")]
     problems = [Problem(where, text, "pages") for text in pages if text != "ok"]
     if owner is None:

@@ -48,7 +48,7 @@ class Table:
     @property
     def number(self) -> Callable[[object], float]:
         """The function that reads a number of this table, or raises ValueError or TypeError."""
-        return float if self.plain else strict_number  # type: ignore[return-value]
+        return float if self.plain else strict_number  # type: ignore[return-value] # chosen by the column
 
     def columns(self, names: Sequence[str], findings: Findings) -> tuple[int, ...]:
         """Return where columns are; a missing or doubled one is a problem, and gives nothing.
@@ -99,7 +99,7 @@ def strict_number(value: object) -> float:
     if isinstance(value, str) and (not value.isascii() or "_" in value):
         msg = f"could not convert string to float: {value!r}"
         raise ValueError(msg)
-    return float(value)  # type: ignore[arg-type]
+    return float(value)  # type: ignore[arg-type] # checked by the caller
 
 
 def read_table(path: Path, source: str, findings: Findings) -> Table | None:
@@ -207,7 +207,7 @@ def _same_width(
 
 def _read_parquet(content: bytes, source: str, findings: Findings) -> Table | None:
     import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy, rarely needed
-    from pyarrow import parquet  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415 - only where a file needs it
 
     try:
         table = parquet.read_table(pa.BufferReader(content))
@@ -225,7 +225,7 @@ def _read_parquet(content: bytes, source: str, findings: Findings) -> Table | No
 
 
 def _as_python(column: Any) -> list[object]:  # noqa: ANN401 - pyarrow has no types
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - only where a file needs it
 
     if pa.types.is_timestamp(column.type):
         zone = "UTC" if column.type.tz else None

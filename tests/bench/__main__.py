@@ -1,6 +1,7 @@
 """Run every benchmark of this folder: ``python -m tests.bench [name ...]``.
 
-A benchmark is a module ``bench_<what>.py`` with a ``main()`` that prints its own figures.
+A benchmark is a module ``bench_<what>.py`` with a ``main()`` that prints its own figures. It may
+return an exit code: 0 or nothing when it met its limits.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ def main(wanted: list[str]) -> int:
     if unknown or not names:
         sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are: {', '.join(names)}\n")
         return 2
+    worst = 0
     for name in wanted or names:
         sys.stdout.write(f"== {name}\n")
         sys.stdout.flush()
-        import_module(f"tests.bench.bench_{name}").main()
-    return 0
+        worst = max(worst, import_module(f"tests.bench.bench_{name}").main() or 0)
+    return worst
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ WITHOUT_TEST = {
 def test_the_top_level_is_the_agreed_one() -> None:
     """Nothing stands at the root but the agreed names, their companions and dot-files."""
     found = {name.split("/", maxsplit=1)[0] for name in repository_files()}
-    assert TOP_LEVEL | BESIDE <= found
+    assert found >= TOP_LEVEL | BESIDE
     assert {name for name in found - TOP_LEVEL - BESIDE if not name.startswith(".")} == set()
 
 

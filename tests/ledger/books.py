@@ -6,13 +6,16 @@ import hashlib
 import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rigd.core.events import Entry, FillRecorded, Record, SessionStarted
 from rigd.core.orders import ExecType, Purpose
 from rigd.core.values import Profile, Side
 from rigd.ledger.book import Ledger
 from rigd.ledger.entries import AccountInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BOT = "RIGD_USA_SIM_01"
 ACCOUNT = AccountInfo(

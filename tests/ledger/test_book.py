@@ -438,7 +438,7 @@ def test_a_stop_at_any_statement_leaves_whole_transactions(tmp_path):
         seen = 0
         try:
             books = Ledger(connection, identity=BOT, account=ACCOUNT)
-            for seen, record in enumerate(records, start=1):  # noqa: B007 - read after the loop
+            for seen, record in enumerate(records, start=1):
                 books.post(entry(seen, record), KEY)
         except CrashError:
             stops += 1
@@ -487,8 +487,9 @@ def test_damaged_books_take_no_posting():
     """A changed row is found before the next post."""
     connection = connect()
     post_all(Ledger(connection, identity=BOT, account=ACCOUNT), *DAY)
-    connection.execute("DROP TRIGGER legs_no_update")
-    connection.execute("UPDATE legs SET amount = amount + 1 WHERE txn = 3 AND leg = 1")
+    connection.execute("DROP TRIGGER transactions_no_update")
+    connection.execute("PRAGMA ignore_check_constraints=ON")
+    connection.execute("UPDATE transactions SET amount1 = amount1 + 1 WHERE txn = 3")
     books = Ledger(connection, identity=BOT, account=ACCOUNT)
     with pytest.raises(LedgerError, match="damaged"):
         books.post(entry(8, fill("8", Side.BUY, "1", "1")), KEY)

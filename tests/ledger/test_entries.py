@@ -59,6 +59,40 @@ def test_literals_are_those_of_the_database(values):
     assert json.loads(found) == values
 
 
+def leg(number, account, amount, lot=0, quantity=0):
+    return entries.Leg(7, number, account, "USD", amount, lot, quantity)
+
+
+@pytest.mark.parametrize(
+    ("legs", "slots"),
+    [
+        ([leg(1, 1030, 5), leg(2, 3030, -5)], (0, 0, 1030, 5, 3030, -5, 0, 0, 0, 0)),
+        (
+            [leg(1, 1111, 9, 7, 3), leg(2, 5010, 1), leg(3, 1030, -10)],
+            (7, 3, 1111, 9, 5010, 1, 1030, -10, 0, 0),
+        ),
+        (
+            [leg(1, 1111, -9, 2, -3), leg(2, 4010, -2), leg(3, 5010, 1), leg(4, 1030, 10)],
+            (2, -3, 1111, -9, 4010, -2, 5010, 1, 1030, 10),
+        ),
+    ],
+)
+def test_up_to_four_legs_stand_in_the_row(legs, slots):
+    """Lot and quantity of the first, then account and amount of each; and back again."""
+    assert entries.slots_of(legs) == slots
+    assert entries.legs_of(7, "USD", slots) == tuple(legs)
+
+
+def test_other_legs_do_not_fit_the_row():
+    """Five legs, or two that move lots, stand in their own table."""
+    five = [leg(number, 1030, 0) for number in range(1, 6)]
+    two_lots = [leg(1, 1111, -1, 2, -1), leg(2, 1111, -1, 3, -1), leg(3, 1030, 2)]
+    assert entries.slots_of(five) == entries.slots_of(two_lots) == entries.NO_SLOTS
+    row = (*(0,) * 16, *entries.NO_SLOTS, "")
+    assert entries.stand_apart(row)
+    assert not entries.stand_apart((*(0,) * 18, 1030, *(0,) * 7, ""))
+
+
 @pytest.mark.parametrize(
     "change",
     [

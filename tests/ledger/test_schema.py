@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the tables and columns in the statements are constants of the schema
 """What the database itself refuses, whoever writes."""
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from tests.ledger.books import fill, ledger, post_all, started
 
 HASH = "0" * 64
 ROW = (
-    "INSERT INTO transactions VALUES ({txn},'{fitid}','buy','t','t','{key}','','SPY',1,1,-5,0,'USD','open',0,{legs},'"
-    + HASH
-    + "')"
+    "INSERT INTO transactions VALUES ({txn},'{fitid}','buy','t','t','{key}','','SPY',"
+    "1,1,-5,0,'USD','open',0,{legs},{slots},'" + HASH + "')"
 )
+APART = ",".join("0" * 10)
 LEG = "INSERT INTO legs VALUES (?,?,?,?,?,0,0)"
 
 
@@ -27,11 +28,20 @@ def raw():
     return books._connection
 
 
+@pytest.fixture
+def large():
+    """Return the same after a sale that closes two lots, so that every form of legs is there."""
+    books = ledger()
+    two = (fill("a", Side.BUY, "10", "100"), fill("b", Side.BUY, "10", "100"))
+    post_all(books, started(), *two, fill("c", Side.SELL, "20", "100"))
+    return books._connection
+
+
 def insert(raw, *legs, txn=3, count=None, fitid="1" * 64, key="raw"):
     for number, (account, currency, amount) in enumerate(legs, start=1):
         raw.execute(LEG, (txn, number, account, currency, amount))
     count = len(legs) if count is None else count
-    raw.execute(ROW.format(txn=txn, fitid=fitid, key=key, legs=count))
+    raw.execute(ROW.format(txn=txn, fitid=fitid, key=key, legs=count, slots=APART))
 
 
 def dump(raw):
@@ -82,6 +92,81 @@ def test_legs_without_their_transaction_cannot_be_committed(raw):
     assert dump(raw) == before
 
 
+SLOTTED = (0, 0, 1030, -5, 1111, 5, 0, 0, 0, 0)
+
+
+def slotted(raw, slots, legs, *, txn=3, verb="INSERT", fitid="1" * 64):
+    """Insert a transaction that carries its legs in its own row."""
+    row = ROW.replace("INSERT", verb)
+    slots = ",".join(map(str, slots))
+    raw.execute(row.format(txn=txn, fitid=fitid, key="raw", legs=legs, slots=slots))
+
+
+def test_balanced_legs_in_the_row_are_let_in(raw):
+    """The refusals below are not refusals of everything; the view shows the legs."""
+    slotted(raw, SLOTTED, 2)
+    rows = raw.execute("SELECT leg, account, amount FROM postings WHERE txn = 3").fetchall()
+    assert rows == [(1, 1030, -5), (2, 1111, 5)]
+
+
+HUGE = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("slots", "legs", "match"),
+    [
+        ((0, 0, 1030, -5, 1111, 4, 0, 0, 0, 0), 2, "sum_to_zero"),
+        ((0, 0, 1030, HUGE, 1111, 1, 5010, -HUGE, 1111, -2), 4, "sum_to_zero"),
+        ((0, 0, 1030, -HUGE, 1111, -1000, 5010, HUGE, 1111, 1001), 4, "sum_to_zero"),
+        (SLOTTED, 3, "all_there"),
+        (SLOTTED, 4, "all_there"),
+        ((0, 0, 1030, 0, 0, 0, 0, 0, 0, 0), 2, "all_there"),
+        ((0, 0, 1030, -5, 0, 5, 0, 0, 0, 0), 2, "all_there"),
+        ((0, 0, 1030, -5, 1111, 4, 0, 1, 0, 0), 2, "all_there"),
+        ((0, 0, 1030, -5, 1111, 4, 0, 0, 5010, 1), 3, "all_there"),
+        ((0, 0, 9100, -5, 1111, 5, 0, 0, 0, 0), 2, "CHECK"),
+        ((0, 0, 1030, -5, 999, 5, 0, 0, 0, 0), 2, "CHECK"),
+        ((0, 0, 1030, "1.5", 1111, "-1.5", 0, 0, 0, 0), 2, "INTEGER|real"),
+        ((0, 0, 1030, "NULL", 1111, 5, 0, 0, 0, 0), 2, "NOT NULL"),
+        ((0, 0, 0, -5, 0, 5, 0, 0, 0, 0), 2, "legs"),
+        ((2, 1, 0, 0, 0, 0, 0, 0, 0, 0), 2, "legs"),
+    ],
+)
+def test_legs_in_the_row_obey_the_same_rules(raw, slots, legs, match):
+    """They sum to zero exactly, are as many as it says, of accounts of the balance, and whole."""
+    before = dump(raw)
+    with pytest.raises(sqlite3.IntegrityError, match=match):
+        slotted(raw, slots, legs)
+    assert dump(raw) == before
+
+
+def test_legs_stand_in_one_place(raw):
+    """A transaction with legs in its row takes none beside it."""
+    before = dump(raw)
+    raw.execute("BEGIN")
+    raw.execute(LEG, (3, 1, 1030, "USD", 0))
+    with pytest.raises(sqlite3.IntegrityError, match="one place"):
+        slotted(raw, SLOTTED, 2)
+    raw.execute("ROLLBACK")
+    assert dump(raw) == before
+
+
+def test_a_row_with_its_legs_is_posted_once_and_in_order(raw):
+    """Numbers without gaps and FITIDs that are new are demanded of it too, with REPLACE as well."""
+    before = dump(raw)
+    (fitid,) = raw.execute("SELECT fitid FROM transactions WHERE txn = 2").fetchone()
+    for verb in ("INSERT", "INSERT OR REPLACE"):
+        for changes, match in (
+            ({"txn": 2}, "gaps"),
+            ({"txn": 5}, "gaps"),
+            ({"txn": "NULL"}, "gaps"),
+            ({"fitid": fitid}, "posted once"),
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match=match):
+                slotted(raw, SLOTTED, 2, verb=verb, **changes)
+    assert dump(raw) == before
+
+
 @pytest.mark.parametrize("legs", [[], [(1030, "USD", 0)]])
 def test_a_transaction_needs_two_legs(raw, legs):
     """One leg, or none, is no double entry."""
@@ -103,8 +188,9 @@ def test_a_posted_transaction_takes_no_more_legs(raw):
 
 
 @pytest.mark.parametrize("table", ["books", "transactions", "legs", *schema.SIDE_TABLES])
-def test_no_table_takes_an_update_or_a_delete(raw, table):
+def test_no_table_takes_an_update_or_a_delete(large, table):
     """Every table is append-only."""
+    raw = large
     if not raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
         assert table in {"cash_counts", "unposted"}
         raw.execute(
@@ -127,11 +213,11 @@ def test_numbers_have_no_gaps_and_are_used_once(raw, changes):
 
 
 def test_replace_cannot_push_a_transaction_out(raw):
-    """INSERT OR REPLACE with the FITID or the execution key of a posted one is refused."""
+    """INSERT OR REPLACE with the FITID of a posted one is refused."""
     before = dump(raw)
     (fitid,) = raw.execute("SELECT fitid FROM transactions WHERE txn = 2").fetchone()
     legs = ((1030, "USD", -5), (1111, "USD", 5))
-    for changes in ({"fitid": fitid}, {"key": "a"}):
+    for changes in ({"fitid": fitid}, {"fitid": fitid, "key": "a"}):
         refused(raw, before, "posted once", *legs, **changes)
         raw.execute("BEGIN")
         for number, leg in enumerate(legs, start=1):
@@ -141,6 +227,7 @@ def test_replace_cannot_push_a_transaction_out(raw):
             "fitid": "1" * 64,
             "key": "raw",
             "legs": 2,
+            "slots": APART,
             **changes,
         })
         with pytest.raises(sqlite3.IntegrityError, match="posted once"):

@@ -123,7 +123,7 @@ def test_the_digest_changes_with_every_part_of_the_content(change) -> None:
 def test_the_digest_is_the_same_in_every_process() -> None:
     """A stored answer, worked out apart from the class: SHA-256 over the documented layout."""
     import hashlib  # noqa: PLC0415 - the independent calculation
-    import struct  # noqa: PLC0415
+    import struct  # noqa: PLC0415 - the independent calculation
 
     numbers = (0.0, 100.0, 100.0, 100.0, 100.0, 10.0)
     unknown = "Reference(previous_close=None, previous_volume=None, market_cap=None)"

@@ -90,9 +90,7 @@ class CrashPoint:
         vars_of_class._append_mark = watched_mark
 
     def _step_into_os(self) -> None:
-        names = (
-            "pwrite write fsync fdatasync ftruncate replace rename symlink unlink mkdir".split()
-        )
+        names = "pwrite write fsync fdatasync ftruncate replace rename symlink unlink mkdir".split()
         for name in names:
             setattr(os, name, self._watched(getattr(os, name)))
 
@@ -141,4 +139,3 @@ class _ChainOs:
 def _kind_of(descriptor: int) -> str:
     path = os.readlink(f"/proc/self/fd/{descriptor}")
     return next((kind for part, kind in _FILES.items() if part in path), "other")
-

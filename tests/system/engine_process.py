@@ -8,19 +8,25 @@ run costs the run alone; the child may be told to die at one write.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 import traceback
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from rigd.config.sources import checkout
 from rigd.core.clock import SystemClock
 from rigd.core.ids import SystemIds
 from rigd.hosts import session
+from rigd.hosts.bot import open_bot
 from rigd.hosts.engine_run import EngineRun
 from rigd.hosts.request import SessionRequest
+from rigd.store.paths import Home
 from tests.system.crash_points import CrashPoint
 
 OUTPUT = "engine_process.log"
@@ -78,14 +84,12 @@ def serve() -> None:
 
 
 def _warm_up(home: str, request: str) -> None:
-    """Read what a session reads, so that its children find it in memory."""
-    from rigd.config.sources import checkout  # noqa: PLC0415 - once per server
-    from rigd.hosts.bot import open_bot  # noqa: PLC0415 - once per server
-    from rigd.store.paths import Home  # noqa: PLC0415 - once per server
-
-    bot = open_bot(Home(Path(home)), checkout() / "VERSION.md")
-    EngineRun(bot, SessionRequest.from_json(request), SystemClock(), SystemIds())
-    import ofxtools.models  # noqa: F401, PLC0415 - the exports load it
+    """Run a session here, so that the children find in memory what it imports and reads."""
+    with TemporaryDirectory(prefix="rigd-") as folder:
+        copied = Home(Path(shutil.copytree(home, folder, dirs_exist_ok=True)))
+        bot = open_bot(copied, checkout() / "VERSION.md")
+        wanted = SessionRequest.from_json(request)
+        asyncio.run(EngineRun(bot, wanted, SystemClock(), SystemIds()).run())
 
 
 def main(arguments: list[str]) -> int:

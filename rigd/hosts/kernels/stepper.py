@@ -48,7 +48,7 @@ CompiledStepper = Any
 
 def record_type(state: type) -> np.dtype[np.void]:
     """Return the record with the fields of a state class, float64 each."""
-    known: dict[str, Field[Any]] = state.__dataclass_fields__  # type: ignore[attr-defined]
+    known: dict[str, Field[Any]] = state.__dataclass_fields__  # type: ignore[attr-defined] # every state is a dataclass
     return np.dtype([(name, np.float64) for name in known])
 
 
@@ -141,15 +141,15 @@ def _over_days(walk: Any) -> Any:  # noqa: ANN401 - numba dispatchers
     import numba  # noqa: PLC0415 - heavy, and only this module needs it
 
     @numba.njit
-    def over_days(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
         bars,  # noqa: ANN001 - compiled
-        offsets,  # noqa: ANN001
-        states,  # noqa: ANN001
-        ranges,  # noqa: ANN001
-        params,  # noqa: ANN001
-        rules,  # noqa: ANN001
-        plan,  # noqa: ANN001
-        trades,  # noqa: ANN001
+        offsets,  # noqa: ANN001 - compiled
+        states,  # noqa: ANN001 - compiled
+        ranges,  # noqa: ANN001 - compiled
+        params,  # noqa: ANN001 - compiled
+        rules,  # noqa: ANN001 - compiled
+        plan,  # noqa: ANN001 - compiled
+        trades,  # noqa: ANN001 - compiled
     ):
         for day in range(len(states)):
             trade = walk(

@@ -1,0 +1,212 @@
+"""What the session engine costs: a quiet bar, and the way from a bar to a durable order (P6, P7).
+
+Run ``python -m tests.bench.bench_core [FOLDER]``; FOLDER lies on the disk that is measured. Every
+figure stands beside its floor, measured in the same run: for a bar the entry rules called in a bare
+loop, for an order one fdatasync of a record of the same size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import statistics
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from rigd.hosts import replay
+from rigd.store.chainlog import ChainLog
+from rigd.store.journal import FileJournal
+from tests.engine.test_candidates import breaking
+from tests.engine.world import World, settings
+from tests.strategy.days import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rigd.core.orders import OrderRequest, OrderSnapshot
+    from rigd.core.ports import Broker
+
+ROUNDS = 200
+RECORD_BYTES = 700
+"""About an order's intent as a line of the journal."""
+RESERVE = 1 << 18
+
+
+class Spread(NamedTuple):
+    """Median and 99th percentile of a sample."""
+
+    p50: float
+    p99: float
+
+
+def spread(sample: Sequence[float]) -> Spread:
+    """Return median and 99th percentile."""
+    ordered = sorted(sample)
+    return Spread(statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1))])
+
+
+def quiet_bars(symbols: int) -> tuple[Spread, float]:
+    """Return a quiet minute's cost per bar, and the entry rules' own cost per bar [s].
+
+    A minute is quiet when nothing was recorded in it.
+    """
+    world = World(
+        settings=settings(),
+        bars={f"S{number:03d}": flat(range(390)) for number in range(symbols)},
+        filters=False,
+    )
+    ends: list[tuple[float, int]] = []
+
+    async def run() -> None:
+        session = await world.open()
+        await replay.run(
+            session,
+            world.feed,
+            world.exchange,
+            replay.Pace(world.clock, 0.0),
+            lambda _: ends.append((perf_counter(), len(world.journal.marks))),
+        )
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+        floor = _entry_rules(world)
+    finally:
+        gc.enable()
+    minutes = ends[:390]
+    quiet = [
+        (after - before) / symbols
+        for (before, known), (after, count) in pairwise(minutes)
+        if known == count
+    ]
+    return spread(quiet), floor
+
+
+def _entry_rules(world: World) -> float:
+    """Return what the entry rules alone take per bar, called in a bare loop [s]."""
+    runners = world.session.desk.runners
+    bars = 0
+    began = perf_counter()
+    for slice_ in world.feed.slices():
+        for runner in runners:
+            if runner.first_minute <= slice_.minute < runner.plan.window.breakout_end:
+                entry, params, states = (
+                    runner.plan.strategy.entry,
+                    runner.plan.params,
+                    runner.states,
+                )
+                for symbol, bar in slice_.bars.items():
+                    entry(states[symbol], bar, params)
+        bars += len(slice_.bars)
+    return (perf_counter() - began) / bars
+
+
+class Timed:
+    """A broker that notes when an order was taken."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.taken = 0.0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._broker, name)
+
+    async def submit(self, request: OrderRequest) -> OrderSnapshot:
+        snapshot = await self._broker.submit(request)
+        self.taken = perf_counter()
+        return snapshot
+
+
+def durable_orders(folder: Path, rounds: int = ROUNDS) -> tuple[Spread, Spread]:
+    """Return the time from a closed bar to the submitted order, and of one fdatasync [s]."""
+    orders, floors = [], []
+    disk = _Disk(folder / "floor.bin")
+    try:
+        for number in range(rounds):
+            floors.append(disk.write())
+            orders.append(asyncio.run(_one_order(folder / f"{number}.log")))
+    finally:
+        disk.close()
+    return spread(orders), spread(floors)
+
+
+class _Disk:
+    """A preallocated file: one record and one fdatasync a call."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        os.pwrite(self._file, bytes(RESERVE), 0)
+        os.fsync(self._file)
+        self._at = 0
+
+    def write(self) -> float:
+        began = perf_counter()
+        os.pwrite(self._file, b"x" * RECORD_BYTES, self._at)
+        os.fdatasync(self._file)
+        self._at = (self._at + RECORD_BYTES) % (RESERVE - RECORD_BYTES)
+        return perf_counter() - began
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+async def _one_order(path: Path) -> float:
+    log = ChainLog.create(path, "bench", reserve_bytes=RESERVE)
+    world = World(
+        settings=settings(strategy_override="open"),
+        bars={"AAA": breaking(0.1, [25])},
+        journal=FileJournal(log),
+        wrap_broker=Timed,
+    )
+    session = await world.open()
+    await session.begin()
+    seconds = 0.0
+    for slice_ in world.feed.slices():
+        world.exchange.open_bar(slice_)
+        world.exchange.trade_through(slice_)
+        if slice_.minute < 25:
+            session.catch_up(slice_)
+            session.desk.clock.advance(slice_.start + replay.MINUTE)
+            continue
+        session.desk.recorder.sync()
+        session.desk.clock.advance(slice_.start + replay.MINUTE)
+        began = perf_counter()
+        await session.on_slice(slice_)
+        seconds = session.desk.broker.taken - began
+        break
+    log.close()
+    return seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", default=tempfile.gettempdir(), type=Path)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    for symbols in (1, 500):
+        cost, floor = quiet_bars(symbols)
+        print(  # noqa: T201 - a bench prints
+            f"P6 quiet bar, {symbols:3d} symbols: p50 {cost.p50 * 1e6:.3f} us, "
+            f"p99 {cost.p99 * 1e6:.3f} us; entry rules alone {floor * 1e6:.3f} us; "
+            f"ratio {cost.p50 / floor:.1f}"
+        )
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        order, floor_of = durable_orders(Path(folder), options.rounds)
+    print(  # noqa: T201 - a bench prints
+        f"P7 bar to submitted order: p50 {order.p50 * 1e6:.0f} us, p99 {order.p99 * 1e6:.0f} us; "
+        f"one fdatasync p50 {floor_of.p50 * 1e6:.0f} us, p99 {floor_of.p99 * 1e6:.0f} us; "
+        f"ratio p50 {order.p50 / floor_of.p50:.2f} (goal 1.3), "
+        f"p99 to the floor's median {order.p99 / floor_of.p50:.2f} (goal 3), "
+        f"to the floor's p99 {order.p99 / floor_of.p99:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

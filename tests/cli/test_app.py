@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from rigd.cli import app
+from rigd.cli import doctor as doctor_command
+from rigd.core.errors import ExitCode
+from tests.hosts.homes import listing
+
+COMMANDS = (
+    ("session",),
+    ("verify",),
+    ("why",),
+    ("doctor",),
+    ("config", "check"),
+    ("config", "show"),
+    ("ledger", "check"),
+    ("ledger", "export"),
+    ("risk", "show"),
+    ("risk", "reset"),
+    ("flags", "raise"),
+    ("flags", "clear"),
+)
+
+
+def every_command() -> set[tuple[str, ...]]:
+    """What typer knows, read from its own tables."""
+    found = {((c.name or c.callback.__name__),) for c in app.app.registered_commands}
+    for group in app.app.registered_groups:
+        for command in group.typer_instance.registered_commands:
+            found.add((group.name, command.name or command.callback.__name__))
+    return found
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    """Each command is tried below."""
+    assert every_command() == set(COMMANDS)
+
+
+def test_help_names_every_command_and_exit_code(rigd, tmp_path) -> None:
+    """rigd --help shows the commands, what the exit codes mean and how to begin."""
+    said = rigd(tmp_path, "--help")
+    assert said.code == 0
+    text = " ".join(said.out.split())
+    for command in COMMANDS:
+        assert command[0] in text
+    for code in ExitCode:
+        assert str(code.value) in text
+    assert "rigd session" in text
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_explains_itself(rigd, tmp_path, command) -> None:
+    """--help of each command ends with exit code 0 and writes nothing."""
+    said = rigd(tmp_path, *command, "--help")
+    assert said.code == 0
+    assert "Usage" in said.out
+    assert said.err == ""
+    assert listing(tmp_path) == {}
+
+
+ON_A_HOME = (
+    ("verify",),
+    ("why", "FB"),
+    ("doctor",),
+    ("config", "check"),
+    ("config", "show"),
+    ("ledger", "check"),
+    ("ledger", "export", "--format", "csv"),
+    ("risk", "show"),
+)
+
+
+@pytest.mark.parametrize("command", ON_A_HOME, ids=" ".join)
+def test_each_command_ends_with_a_next_step(rigd, launched_home, tmp_path, command) -> None:
+    """The last line of text says what to do next."""
+    more = ("--out", str(tmp_path / "x.csv")) if command[:2] == ("ledger", "export") else ()
+    said = rigd(launched_home, *command, *more)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[-1].startswith("next: ")
+
+
+JSON = (("verify",), ("doctor",), ("config", "show"), ("ledger", "check"))
+
+
+@pytest.mark.parametrize("command", JSON, ids=" ".join)
+def test_json_is_one_object_and_nothing_else(rigd, launched_home, command) -> None:
+    """Programs read standard output as it comes."""
+    said = rigd(launched_home, *command, "--json")
+    assert said.code == 0
+    assert isinstance(json.loads(said.out), dict)
+
+
+@pytest.mark.parametrize("command", [c for c in ON_A_HOME if c != ("doctor",)], ids=" ".join)
+def test_without_a_bot_each_command_says_how_to_get_one(rigd, tmp_path, command) -> None:
+    """Exit code 2, the error, the fix, and nothing written."""
+    said = rigd(tmp_path, *command)
+    assert said.code == ExitCode.BAD_INPUT
+    assert "must hold a bot, found none" in said.err
+    assert said.err.splitlines()[-1].startswith("next: run `rigd session` once")
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sesion",),
+        ("session", "--speeds", "1"),
+        ("session", "--speed", "fast"),
+        ("why",),
+        ("risk",),
+    ],
+)
+def test_a_mistyped_command_is_bad_input(rigd, tmp_path, arguments) -> None:
+    """Usage errors have exit code 2 as well, and write nothing."""
+    assert rigd(tmp_path, *arguments).code == ExitCode.BAD_INPUT
+    assert listing(tmp_path) == {}
+
+
+def test_ctrl_c_has_its_own_exit_code(monkeypatch, capsys) -> None:
+    """Interrupted outside a session: 7, and one word."""
+
+    def interrupt(**_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor_command, "run", interrupt)
+    monkeypatch.setattr(sys, "argv", ["rigd", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code in {ExitCode.INTERRUPTED, 130}
+    assert "Traceback" not in capsys.readouterr().err

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from rigd.core.errors import ExitCode
+from rigd.store.paths import Home
+from tests.hosts.homes import bot_of, demo, listing
+
+
+def test_the_balances_are_printed(rigd, launched_home) -> None:
+    """Each account with its balance, then that the books balance."""
+    said = rigd(launched_home, "ledger", "check")
+    assert "1030 Broker cash" in said.out
+    assert "the books balance, their chain is whole" in said.out
+    fields = json.loads(rigd(launched_home, "ledger", "check", "--json").out)
+    assert fields["problems"] == []
+    assert fields["facts"]["1030 Broker cash"] in said.out
+
+
+def test_changed_books_have_exit_code_6(rigd, launched_home, tmp_path) -> None:
+    """A changed amount is a problem with file and transaction."""
+    shutil.copytree(launched_home.root, tmp_path / "home", symlinks=True)
+    home = Home(tmp_path / "home")
+    with closing(sqlite3.connect(home.bot(bot_of(home).identity).ledger_db)) as books:
+        for (name,) in books.execute(
+            "SELECT name FROM sqlite_master WHERE type='trigger'"
+        ).fetchall():
+            books.execute(f'DROP TRIGGER "{name}"')
+        books.execute("UPDATE transactions SET price = price + 1 WHERE txn = 2")
+        books.commit()
+    said = rigd(home, "ledger", "check")
+    assert said.code == ExitCode.TAMPERED
+    assert "problem: RIGD_USA_SIM_01_BOT_ledger.db" in said.out
+    assert "do not check out" in said.out
+    assert said.out.splitlines()[-1].startswith("next: restore the books")
+    assert json.loads(rigd(home, "ledger", "check", "--json").out)["problems"]
+
+
+@pytest.mark.parametrize("form", ["ofx", "beancount", "csv", "json"])
+def test_an_export_lies_where_it_is_said(rigd, launched_home, tmp_path, form) -> None:
+    """The file that was named holds the books; its size is told."""
+    out = tmp_path / f"books.{form}"
+    said = rigd(launched_home, "ledger", "export", "--format", form, "--out", str(out))
+    assert said.code == 0
+    content = out.read_bytes()
+    assert f"{len(content)} bytes written to {out}" in said.out
+    assert b"TEST-RIGD-USA-SIM-01" in content
+
+
+def test_an_unknown_form_is_refused(rigd, launched_home) -> None:
+    """The forms that exist are named."""
+    said = rigd(launched_home, "ledger", "export", "--format", "qif")
+    assert said.code == ExitCode.BAD_INPUT
+    assert "ofx, beancount, csv, json" in said.err
+
+
+def test_no_books_yet(rigd, tmp_path) -> None:
+    """A bot that never ran has none; nothing is made by asking."""
+    home = demo(tmp_path)
+    before = listing(tmp_path)
+    for command in ("check", "export"):
+        said = rigd(home, "ledger", command)
+        assert said.code == ExitCode.BAD_INPUT
+        assert "found none" in said.err
+    assert listing(tmp_path) == before

@@ -1,0 +1,54 @@
+"""Exceptions become records with the fields of document 050."""
+
+from __future__ import annotations
+
+import pytest
+
+from rigd.core.errors import BrokerError, ConfigError, NetworkError, OutcomeUnknown
+from rigd.engine.error_handler import TRACE_LIMIT, captured
+
+
+def throw(error: BaseException) -> None:
+    raise error
+
+
+def raised(error: BaseException) -> BaseException:
+    with pytest.raises(type(error)) as caught:
+        throw(error)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        (NetworkError("x"), "NetworkError", "NETWORK_ERROR"),
+        (BrokerError("x"), "BrokerError", "BROKER_ERROR"),
+        (OutcomeUnknown("x"), "BrokerError", "OUTCOME_UNKNOWN"),
+        (ConfigError("x"), "ConfigError", "CONFIG_ERROR"),
+        (ZeroDivisionError("x"), "LogicError", "ZeroDivisionError"),
+        (ConnectionResetError("x"), "NetworkError", "ConnectionResetError"),
+    ],
+)
+def test_each_exception_has_one_of_the_four_types(error, kind, code) -> None:
+    """Document 050: NetworkError, BrokerError, LogicError, ConfigError, nothing else."""
+    record = captured(raised(error), "open", "SIM", "a test", fatal=False)
+    assert (record.error_type, record.error_code) == (kind, code)
+    assert (record.strategy, record.broker, record.context) == ("open", "SIM", "a test")
+    assert not record.fatal
+
+
+def test_the_trace_names_files_without_their_folders() -> None:
+    """A journal must not differ between machines: three parts of a path at most."""
+    record = captured(raised(ValueError("boom")), "", "SIM", "x", fatal=True)
+    assert record.fatal
+    lines = record.raw_exception.splitlines()
+    assert lines[-1] == "ValueError: boom"
+    assert lines[0].startswith("tests/engine/test_error_handler.py:")
+    assert lines[0].endswith(" raised")
+    assert lines[1].endswith(" throw")
+
+
+def test_a_long_trace_keeps_its_end() -> None:
+    """The last words say the most."""
+    record = captured(raised(ValueError("x" * 9000)), "", "", "", fatal=False)
+    assert record.raw_exception == "x" * TRACE_LIMIT

@@ -1,0 +1,223 @@
+"""Recovery: from any prefix of the journal and any state of the exchange, the same end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from rigd.broker.simulated.model import SimModel
+from rigd.core.events import (
+    CandidateJudged,
+    FillRecorded,
+    OrderIntent,
+    PoolRanked,
+    Reconciled,
+    RiskModeChanged,
+    SliceDone,
+    StateChanged,
+    TradeClosed,
+    WindowClosed,
+)
+from rigd.core.lifecycle import BotState, RiskMode
+from rigd.core.orders import OrderRequest, OrdType
+from rigd.core.values import SessionDay, Side
+from rigd.hosts import wiring
+from tests.engine.world import World, real_bars, settings, truth
+
+DAY = date(2013, 10, 8)
+MINUTES = 72
+
+
+def short_day() -> SessionDay:
+    """The first minutes of a real session, as if it closed then."""
+    day = wiring.session_day(DAY)
+    return replace(day, close=day.open + timedelta(minutes=MINUTES), minutes=MINUTES)
+
+
+def first_minutes(*symbols: str) -> dict:
+    return {
+        symbol: [bar for bar in bars if bar.minute < MINUTES]
+        for symbol, bars in real_bars(DAY, *symbols).items()
+    }
+
+
+VALUES = settings(
+    strategy_override="open",
+    max_trades="3",
+    weights="0.4,0.3,0.3",
+    short_type_open="ShortSell",
+    strat_open_buffer="0.0001",
+    stop_pct_open="0.001",
+    target_pct_open="0.0012",
+    trail_pct_open="0.002",
+    simulation_seed="4",
+)
+MODELS = {
+    "smooth": SimModel(),
+    "rough": SimModel(partial_fill_rate=0.6, reject_rate=0.25, lost_reply_rate=0.4),
+    "cancels refused": SimModel(partial_fill_rate=0.5, refused_cancel_rate=0.5),
+}
+
+
+def undisturbed(model: SimModel) -> World:
+    return World(
+        settings=VALUES,
+        bars=first_minutes("SPY", "IBM", "BAC"),
+        day=short_day(),
+        model=model,
+        filters=False,
+    ).run()
+
+
+def crash_points(world: World):
+    """(entries, rows): every state in which the two logs can have been found."""
+    marks = [*world.journal.marks, len(world.log.rows)]
+    for entries in range(1, len(world.journal.marks) + 1):
+        for rows in range(marks[entries - 1], marks[entries] + 1):
+            yield entries, rows
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_crash_point_ends_like_the_undisturbed_session(kind) -> None:
+    """I-01, I-02, I-03, I-07, I-09: same orders, executions, cash, trades; nothing twice."""
+    base = undisturbed(MODELS[kind])
+    want, trades = truth(base), base.trades
+    assert len(trades) >= 2
+    points = list(crash_points(base))
+    assert len(points) > 80
+    for entries, rows in points:
+        world = base.again(entries, rows).run()
+        assert truth(world) == want, (entries, rows)
+        assert world.trades == trades, (entries, rows)
+        assert world.session.closed.realised_pnl == base.session.closed.realised_pnl
+        ids = [intent.cl_ord_id for intent in world.intents]
+        assert len(ids) == len(set(ids))
+        assert set(want["orders"]) == set(ids)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_power_loss_ends_like_the_undisturbed_session(kind) -> None:
+    """The journal falls back to its last durable record while the exchange has gone on."""
+    base = undisturbed(MODELS[kind])
+    want, trades = truth(base), base.trades
+    points = {
+        (base.journal.synced[entries - 1], rows)
+        for entries, rows in crash_points(base)
+        if 0 < base.journal.synced[entries - 1] < entries
+    }
+    assert len(points) > 20
+    for entries, rows in sorted(points):
+        world = base.again(entries, rows).run()
+        assert truth(world) == want, (entries, rows)
+        assert world.trades == trades, (entries, rows)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_every_order_has_a_durable_intent_before_the_exchange_hears_of_it(kind) -> None:
+    """I-01: the intent is on disk when the exchange's log gets the order."""
+    base = undisturbed(MODELS[kind])
+    meant = {
+        entry.record.cl_ord_id: index
+        for index, entry in enumerate(base.journal.entries())
+        if isinstance(entry.record, OrderIntent)
+    }
+    taken = {
+        change["request"]["cl_ord_id"]: row
+        for row, line in enumerate(base.log.rows)
+        for change in line[3].get("changes", ())
+        if change["is"] == "taken"
+    }
+    assert set(taken) == set(meant)
+    for name, index in meant.items():
+        assert base.journal.synced[index] == index + 1
+        assert base.journal.marks[index] <= taken[name]
+
+
+def test_nothing_is_sent_before_the_first_reconciliation() -> None:
+    """I-14: an order that a crash kept from being sent leaves after Reconciled, not before."""
+    base = undisturbed(MODELS["smooth"])
+    kinds = base.kinds()
+    first = kinds.index("OrderIntent") + 1
+    rows = base.journal.marks[first - 1]
+    world = base.again(first, rows)
+    seen = {}
+
+    def note(record) -> None:
+        if isinstance(record, Reconciled) and "reconciled" not in seen:
+            seen["reconciled"] = len(world.log.rows)
+
+    world.journal.on_append = note
+    world.run()
+    assert seen["reconciled"] == rows
+    assert len(world.log.rows) > rows
+
+
+def test_running_a_minute_again_records_nothing_twice() -> None:
+    """A crash before a minute's last record: its second run adds what was missing alone."""
+    base = undisturbed(MODELS["rough"])
+    once = (StateChanged, PoolRanked, WindowClosed, CandidateJudged, TradeClosed)
+    want = [repr(record) for record in base.journal.records(*once)]
+    assert len(want) == len(set(want))
+    for entries, rows in crash_points(base):
+        world = base.again(entries, rows).run()
+        found = [repr(record) for record in world.journal.records(*once)]
+        assert found == want, (entries, rows)
+        done = [record.minute for record in world.journal.records(SliceDone)]
+        assert done == sorted(set(done))
+        fills = [fill.exec_key for fill in world.journal.records(FillRecorded)]
+        assert len(fills) == len(set(fills))
+
+
+def test_two_crashes_in_a_row_are_one() -> None:
+    """A session that is cut off again while it recovers ends the same."""
+    base = undisturbed(MODELS["rough"])
+    want = truth(base)
+    for entries, rows in list(crash_points(base))[::5]:
+        once = base.again(entries, rows).run()
+        for more in range(entries + 1, min(entries + 12, entries + len(once.journal.marks))):
+            marks = once.journal.marks
+            twice = once.again(more, marks[more - entries]).run()
+            assert truth(twice) == want, (entries, rows, more)
+
+
+def test_an_order_of_somebody_else_is_reported_and_left_alone() -> None:
+    """O11: a foreign order is named in the reconciliation, never cancelled, never counted."""
+    foreign = OrderRequest(
+        cl_ord_id="someone-else",
+        symbol="SPY",
+        side=Side.BUY,
+        qty=Decimal(1),
+        ord_type=OrdType.LIMIT,
+        limit_price=Decimal("1.00"),
+    )
+    world = World(settings=VALUES, bars=first_minutes("SPY"), day=short_day(), filters=False)
+    world.on_session = lambda _: world.exchange.submit(foreign)
+    world.run()
+    outcomes = world.journal.records(Reconciled)
+    assert all(outcome.agreed for outcome in outcomes)
+    assert "SPY" in outcomes[0].foreign_orders[0]
+    snapshot = world.exchange.find("someone-else")
+    assert snapshot.reason != "requested"
+
+
+def test_a_position_nobody_explains_stops_new_risk() -> None:
+    """O12: shares at the broker without fills of ours: REDUCING, no entry, not verified flat."""
+    foreign = OrderRequest(cl_ord_id="mine-not", symbol="SPY", side=Side.BUY, qty=Decimal(1))
+    world = World(settings=VALUES, bars=first_minutes("SPY", "IBM"), day=short_day(), filters=False)
+
+    def buy(_) -> None:
+        first = next(world.feed.slices())
+        world.exchange.submit(foreign)
+        world.exchange.open_bar(first)
+
+    world.on_session = buy
+    world.run()
+    assert world.journal.records(Reconciled)[0].position_differences == ("SPY: ours 0, broker 1",)
+    assert not world.intents
+    modes = [change.mode for change in world.journal.records(RiskModeChanged)]
+    assert modes == [RiskMode.REDUCING]
+    closed = world.session.closed
+    assert (closed.exit_code, closed.state, closed.status) == (1, BotState.ERROR, "OPEN_RISK")

@@ -1,0 +1,60 @@
+"""The launch answers of all parts."""
+
+from __future__ import annotations
+
+import pytest
+
+from rigd.core.errors import ConfigError
+from rigd.core.events import SelfChecked, SessionClosed
+from rigd.core.values import SelfCheck
+from rigd.engine.selfcheck import require
+from tests.engine.world import DAY, Table, World, real_bars, settings
+
+
+def answers(*passed: bool) -> list[SelfCheck]:
+    return [
+        SelfCheck(name=f"part.{n}", passed=each, detail=f"detail {n}")
+        for n, each in enumerate(passed)
+    ]
+
+
+def test_answers_are_recorded_and_all_may_pass() -> None:
+    """One record per part."""
+    table = Table()
+    before = len(table.journal.records(SelfChecked))
+    require(table.desk.recorder, answers(True, True))
+    assert len(table.journal.records(SelfChecked)) == before + 2
+
+
+def test_every_failure_refuses_the_launch_and_is_named() -> None:
+    """All failures at once, each with its part; the passed one is not among them."""
+    table = Table()
+    with pytest.raises(ConfigError) as caught:
+        require(table.desk.recorder, answers(False, True, False))
+    assert [str(problem) for problem in caught.value.problems] == [
+        "part.0: detail 0",
+        "part.2: detail 2",
+    ]
+    assert caught.value.exit_code == 2
+
+
+def test_a_resumed_session_records_no_answer_twice() -> None:
+    """The answers are asked again and judged again, and recorded once."""
+    table = Table()
+    for _ in range(2):
+        require(table.desk.recorder, answers(True))
+    names = [record.name for record in table.journal.records(SelfChecked)]
+    assert names.count("part.0") == 1
+    with pytest.raises(ConfigError):
+        require(table.desk.recorder, answers(False))
+
+
+def test_a_session_asks_every_part_before_it_trades() -> None:
+    """Router, strategies, screener, filters, risk, broker and feed have answered."""
+    run = World(settings=settings(), bars=real_bars(DAY, "SPY")).run()
+    names = {record.name for record in run.journal.records(SelfChecked)}
+    assert {"strategy.router", "screener.pool", "risk.limits", "broker", "market.feed"} <= names
+    kinds = run.kinds()
+    last = max(n for n, kind in enumerate(kinds) if kind == "SelfChecked")
+    assert last < kinds.index("Reconciled")
+    assert isinstance(run.journal.entries()[-1].record, SessionClosed)

@@ -1,0 +1,533 @@
+"""The session's way through states, windows and exits, and every way to end it early."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from rigd.core.errors import ExitCode, LogicError, Unavailable
+from rigd.core.events import (
+    CandidateJudged,
+    Command,
+    CommandObeyed,
+    ErrorCaptured,
+    FillRecorded,
+    NoteMade,
+    OrderIntent,
+    Reconciled,
+    RiskModeChanged,
+    RiskTripped,
+    SessionClosed,
+    StateChanged,
+    WindowClosed,
+    WindowPlanned,
+)
+from rigd.core.lifecycle import BotState, RiskMode, may_follow
+from rigd.core.orders import Purpose
+from rigd.core.values import Bar, ExitReason
+from rigd.engine.session import Closing, Session
+from rigd.hosts import wiring
+from rigd.risk.kill_switch import LatchState
+from tests.engine.world import DAY, World, real_bars, settings, truth
+from tests.strategy.days import flat
+
+FRIDAY = date(2013, 10, 4)
+SYMBOLS = ("SPY", "IBM", "BAC")
+SHORT = {"short_type_close": "ShortSell"}
+TRADING = {"max_trades": "3", "weights": "0.4,0.3,0.3"}
+CODES = {Command.STOP: 0, Command.KILL: 5, Command.SHUTDOWN: 0}
+LAST = {
+    Command.STOP: BotState.STOPPED,
+    Command.KILL: BotState.STOPPED,
+    Command.SHUTDOWN: BotState.SHUTDOWN,
+}
+
+
+def world(day: date = DAY, symbols: tuple[str, ...] = SYMBOLS, **overrides: object) -> World:
+    """A real day with entries in every window."""
+    return World(
+        settings=settings(**(TRADING | overrides)),
+        bars=real_bars(day, *symbols),
+        day=wiring.session_day(day),
+        filters=False,
+    )
+
+
+def states(run: World) -> list[BotState]:
+    return [change.state for change in run.journal.records(StateChanged)]
+
+
+def held_after_each_fill(run: World) -> list[Decimal]:
+    """The signed position of each symbol after each of its fills."""
+    held: dict[str, Decimal] = {}
+    found = []
+    for fill in run.journal.records(FillRecorded):
+        held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + fill.side.sign * fill.qty
+        found.append((fill.symbol, fill.purpose, held[fill.symbol]))
+    return found
+
+
+def assert_sound(run: World) -> None:
+    """Flat at the exchange, legal states, no position ever turned round."""
+    assert run.session.closed.flat
+    assert truth(run)["positions"] == []
+    assert truth(run)["working"] == []
+    for change in run.journal.records(StateChanged):
+        assert may_follow(change.previous, change.state)
+    direction = {}
+    for symbol, purpose, qty in held_after_each_fill(run):
+        if purpose is Purpose.ENTRY:
+            direction[symbol] = 1 if qty > 0 else -1
+        assert qty * direction[symbol] >= 0
+
+
+def entries_after(run: World, kind: type) -> list[OrderIntent]:
+    """The entries that were meant after the first record of a kind."""
+    records = [entry.record for entry in run.journal.entries()]
+    first = next(index for index, record in enumerate(records) if isinstance(record, kind))
+    return [
+        record
+        for record in records[first:]
+        if isinstance(record, OrderIntent) and record.purpose is Purpose.ENTRY
+    ]
+
+
+def test_a_normal_session_walks_every_window_and_ends_idle() -> None:
+    """SPEC §5: idle → analyzing → trading → monitoring → idle per window; closed with exit 0."""
+    run = world().run()
+    window = [BotState.ANALYZING, BotState.TRADING, BotState.MONITORING, BotState.IDLE]
+    assert states(run) == [BotState.STARTED, BotState.IDLE, *window * 3]
+    closed = run.session.closed
+    assert (closed.status, closed.exit_code, closed.exit_reason) == ("CLOSED", 0, "session_end")
+    assert [each.strategy for each in run.journal.records(WindowClosed)] == ["open", "mid", "close"]
+    assert closed.closing_cash == Decimal(100_000) + closed.realised_pnl
+    assert_sound(run)
+
+
+def test_windows_are_walked_by_time_whatever_the_sequence_says() -> None:
+    """STRATEGY_SEQUENCE orders preference; the states follow the clock."""
+    run = world(strategy_sequence="close,mid,open").run()
+    reasons = [change.reason for change in run.journal.records(StateChanged)]
+    starts = [reason for reason in reasons if "analysis" in reason]
+    assert starts == [f"window {name}: analysis" for name in ("open", "mid", "close")]
+
+
+@pytest.mark.parametrize("command", CODES)
+def test_a_command_in_any_minute_ends_flat(command) -> None:
+    """Stop, kill and shutdown at every minute: flat, verified, right state and exit code."""
+    traded = 0
+    for minute in [*range(62), 100, *range(163, 210, 3), *range(364, 390)]:
+        run = world(FRIDAY)
+        run.run(run.ask_at(minute, command))
+        assert_sound(run)
+        closed = run.session.closed
+        if minute == 389:
+            continue
+        assert (closed.exit_code, closed.state) == (CODES[command], LAST[command]), minute
+        assert closed.exit_reason == command.value
+        assert entries_after(run, CommandObeyed) == []
+        mode = run.session.desk.recorder.facts.risk_mode
+        assert mode is (RiskMode.HALTED if command is Command.KILL else RiskMode.REDUCING)
+        traded += any(trade.exit_reason is ExitReason.MANUAL for trade in run.trades)
+    assert traded > 5
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (Command.STOP, [BotState.STOPPED]),
+        (Command.KILL, [BotState.EMERGENCY_CLOSING, BotState.STOPPED]),
+        (Command.SHUTDOWN, [BotState.SHUTDOWN_TRIGGERED, BotState.SHUTDOWN]),
+    ],
+)
+def test_a_command_while_ready_and_flat(command, path) -> None:
+    """SPEC §9a, column ready: a stop goes straight to stopped, a kill verifies flatness first."""
+    run = world()
+    run.run(run.ask_at(100, command))
+    assert states(run)[-len(path) :] == path
+    assert states(run)[-len(path) - 1] is BotState.IDLE
+
+
+def test_a_kill_while_stopping_becomes_an_emergency() -> None:
+    """Kill precedes stop: the graceful close turns into an emergency close and exit code 5."""
+    run = world(FRIDAY)
+
+    def ask(minute: int) -> None:
+        if minute == 25:
+            run.commands.ask(Command.STOP, "test", "")
+        if minute in {26, 27}:
+            run.commands.ask(Command.KILL, "test", "")
+
+    def refuse(session: Session) -> None:
+        real = session.desk.broker.cancel
+        calls = iter(range(3))
+
+        async def cancel(cl_ord_id: str):
+            if next(calls, None) is not None:
+                raise Unavailable("down")
+            return await real(cl_ord_id)
+
+        session.desk.broker.cancel = cancel
+
+    run.on_session = refuse
+    run.run(ask)
+    found = states(run)
+    assert found.index(BotState.GRACEFUL_CLOSING) < found.index(BotState.EMERGENCY_CLOSING)
+    assert run.session.closed.exit_code == ExitCode.KILLED
+    assert_sound(run)
+
+
+def test_a_weaker_command_changes_nothing() -> None:
+    """A stop after a kill and a kill after a shutdown are recorded and nothing more."""
+    for first, second, code in (
+        (Command.KILL, Command.STOP, 5),
+        (Command.SHUTDOWN, Command.KILL, 0),
+    ):
+        run = world(FRIDAY)
+
+        def ask(minute: int, run=run, first=first, second=second) -> None:
+            if minute == 25:
+                run.commands.ask(first, "test", "")
+                run.session.obey()
+                run.commands.ask(second, "test", "")
+
+        run.run(ask)
+        assert [each.command for each in run.journal.records(CommandObeyed)] == [first, second]
+        assert run.session.closed.exit_code == code
+        assert_sound(run)
+
+
+@pytest.mark.parametrize("command", CODES)
+def test_a_command_survives_a_crash_at_any_point_of_the_closing(command) -> None:
+    """Cut off anywhere after the command was recorded, the closing is taken up again."""
+    base = world(FRIDAY)
+    base.run(base.ask_at(25, command))
+    first = base.kinds().index("CommandObeyed") + 1
+    marks = [*base.journal.marks, len(base.log.rows)]
+    for entries in range(first, len(base.journal.entries())):
+        for rows in range(marks[entries - 1], marks[entries] + 1):
+            run = base.again(entries, rows).run()
+            assert_sound(run)
+            assert run.session.closed.exit_code == CODES[command]
+            assert run.session.closed.state is LAST[command]
+            assert entries_after(run, CommandObeyed) == []
+            assert truth(run)["fills"] == truth(base)["fills"], (entries, rows)
+
+
+def test_a_loss_breach_closes_everything_and_latches() -> None:
+    """SPEC §4: the latch is saved before the record; flat, HALTED, exit code 4."""
+    run = world(FRIDAY, daily_loss_limit="0.000001")
+    run.run()
+    (tripped,) = run.journal.records(RiskTripped)
+    assert tripped.cause == "daily_loss_limit"
+    place = run.kinds().index("RiskTripped")
+    assert any(state.tripped and count == place for count, state in run.saved)
+    assert entries_after(run, RiskTripped) == []
+    closed = run.session.closed
+    assert (closed.exit_code, closed.state) == (ExitCode.HALTED, BotState.STOPPED)
+    assert run.saved[-1][1].tripped
+    assert run.session.desk.recorder.facts.risk_mode is RiskMode.HALTED
+    assert_sound(run)
+
+
+@pytest.mark.parametrize("pnl", [None, Decimal("NaN")])
+def test_an_unknown_pnl_trips_the_kill_switch(pnl, monkeypatch) -> None:
+    """FAULTS §4.5: a PnL that is not known is a breach."""
+    run = world(FRIDAY)
+    monkeypatch.setattr("rigd.engine.desk.Desk.session_pnl", lambda _: pnl)
+    run.run()
+    assert [each.cause for each in run.journal.records(RiskTripped)] == ["pnl_unknown"]
+    assert run.session.closed.exit_code == ExitCode.HALTED
+    assert_sound(run)
+
+
+def test_marks_that_are_all_stale_trip_the_kill_switch() -> None:
+    """SPEC §10: the held symbol has no bar for three minutes while others have."""
+    bars = real_bars(FRIDAY, *SYMBOLS)
+    entered = world(FRIDAY).run().journal.records(FillRecorded)[0]
+    opens = wiring.session_day(FRIDAY).open
+    minute = (entered.ts - opens) // timedelta(minutes=1)
+    bars[entered.symbol] = [
+        bar for bar in bars[entered.symbol] if not minute < bar.minute < minute + 20
+    ]
+    run = World(
+        settings=settings(max_trades="1", weights="1"),
+        bars=bars,
+        day=wiring.session_day(FRIDAY),
+        filters=False,
+    ).run()
+    (tripped,) = run.journal.records(RiskTripped)
+    assert tripped.cause == "marks_stale"
+    at = next(e.at for e in run.journal.entries() if isinstance(e.record, RiskTripped))
+    assert at == opens + timedelta(minutes=minute + 5)
+    assert_sound(run)
+
+
+def test_a_latched_kill_switch_admits_no_session() -> None:
+    """A session that starts or resumes under a tripped latch closes at once and stays halted."""
+    run = world()
+    run.latch = LatchState(tripped=True, cause="daily_loss_limit", detail="yesterday", pnl="-1")
+    run.run()
+    assert run.session.closed.exit_code == ExitCode.HALTED
+    assert run.intents == []
+    assert [each.detail for each in run.journal.records(RiskTripped)] == ["yesterday"]
+
+
+def test_a_trip_survives_a_crash_between_latch_and_record() -> None:
+    """Cut off anywhere after the latch was saved: closes, halted, never trades again."""
+    base = world(FRIDAY, daily_loss_limit="0.000001").run()
+    first = base.kinds().index("RiskTripped")
+    marks = [*base.journal.marks, len(base.log.rows)]
+    for entries in range(first, len(base.journal.entries())):
+        run = base.again(entries, marks[entries]).run()
+        assert len(run.journal.records(RiskTripped)) == 1
+        assert entries_after(run, RiskTripped) == []
+        assert run.session.closed.exit_code == ExitCode.HALTED
+        assert_sound(run)
+
+
+def test_a_fatal_error_closes_and_ends_in_error() -> None:
+    """SPEC §9a: a critical logic error closes what is open; state error, exit code 1."""
+    run = world(FRIDAY)
+
+    def fail(minute: int) -> None:
+        if minute == 26:
+            run.session.fail(LogicError("broken"), "a test")
+
+    run.run(fail)
+    (error,) = [each for each in run.journal.records(ErrorCaptured) if each.fatal]
+    assert (error.error_type, error.context) == ("LogicError", "a test")
+    closed = run.session.closed
+    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, BotState.ERROR)
+    assert BotState.EMERGENCY_CLOSING in states(run)
+    assert_sound(run)
+
+
+def test_a_broker_that_goes_away_is_not_verified_flat() -> None:
+    """Without the broker's word the end is OPEN_RISK, state error, exit code 1."""
+    run = world(FRIDAY)
+
+    def lose(session: Session) -> None:
+        async def gone(*_: object):
+            raise Unavailable("gone")
+
+        real = session.end
+
+        async def end() -> SessionClosed:
+            session.desk.broker.fills = session.desk.broker.account = gone
+            return await real()
+
+        session.end = end
+
+    run.on_session = lose
+    run.run()
+    closed = run.session.closed
+    assert (closed.status, closed.exit_code) == ("OPEN_RISK", ExitCode.ERROR)
+    assert closed.closing_cash == Decimal(100_000) + closed.realised_pnl
+
+
+def test_what_is_open_when_the_bars_end_is_a_stale_exit() -> None:
+    """SPEC §3a.8: closed at its last mark, flagged, reason timeout."""
+    bars = {
+        symbol: [bar for bar in each if bar.minute < 28]
+        for symbol, each in real_bars(FRIDAY, *SYMBOLS).items()
+    }
+    run = World(
+        settings=settings(**TRADING),
+        bars=bars,
+        day=wiring.session_day(FRIDAY),
+        filters=False,
+    ).run()
+    assert run.trades
+    for trade in run.trades:
+        assert (trade.error_code, trade.exit_reason) == ("stale_exit", ExitReason.TIMEOUT)
+        assert float(trade.exit_price) == bars[trade.symbol][-1].close
+    assert_sound(run)
+    notes = [note.topic for note in run.journal.records(NoteMade)]
+    assert notes.count("stale_exit") == len(run.trades)
+
+
+def test_an_entry_without_a_bar_in_time_expires() -> None:
+    """SPEC §3a.3: the close strategy's entry must fill inside the breakout part."""
+    bars = real_bars(DAY, "SPY", "IBM")
+    bars["SPY"] = [bar for bar in bars["SPY"] if not 368 < bar.minute < 375]
+    run = World(
+        settings=settings(strategy_override="close", strat_close_threshold="0.00001", **SHORT),
+        bars={"SPY": bars["SPY"], "IBM": [bar for bar in bars["IBM"] if bar.minute > 366]},
+        day=wiring.session_day(DAY),
+        filters=False,
+    ).run()
+    assert [intent.symbol for intent in run.intents] == ["SPY"]
+    assert run.trades == []
+    assert_sound(run)
+
+
+def test_a_half_day_moves_the_close_window() -> None:
+    """2013-11-29 closes after 210 minutes: close runs 184-207, flat two minutes before the end."""
+    day = wiring.session_day(date(2013, 11, 29))
+    bars = [
+        Bar(m, 50 + m / 100, 50.02 + m / 100, 49.99 + m / 100, 50.01 + m / 100, 1000.0)
+        for m in range(210)
+    ]
+    run = World(
+        settings=settings(strategy_override="close"), bars={"AAA": bars}, day=day, filters=False
+    ).run()
+    (trade,) = run.trades
+    assert trade.signal_time == day.open + timedelta(minutes=188)
+    assert trade.exit_time == day.open + timedelta(minutes=207)
+    assert_sound(run)
+
+
+def test_a_window_that_does_not_fit_is_skipped() -> None:
+    """On that half day close overlaps mid, which comes first: it is planned as skipped."""
+    day = wiring.session_day(date(2013, 11, 29))
+    run = World(settings=settings(), bars={"AAA": flat(range(210))}, day=day).run()
+    planned = {each.strategy: each.skipped for each in run.journal.records(WindowPlanned)}
+    assert planned["open"] == planned["mid"] == ""
+    assert planned["close"]
+    assert [each.strategy for each in run.journal.records(WindowClosed)] == ["open", "mid"]
+
+
+def test_minutes_without_any_bar_are_passed_over() -> None:
+    """A gap of all symbols delays what is due to the next bar, with the true minute."""
+    hole = range(55, 70)
+    bars = {
+        symbol: [bar for bar in each if bar.minute not in hole]
+        for symbol, each in real_bars(FRIDAY, "SPY").items()
+    }
+    run = World(
+        settings=settings(strategy_override="open"),
+        bars=bars,
+        day=wiring.session_day(FRIDAY),
+        filters=False,
+    ).run()
+    (trade,) = run.trades
+    opens = wiring.session_day(FRIDAY).open
+    assert trade.exit_time == opens + timedelta(minutes=70)
+    assert trade.exit_reason is ExitReason.TIMEOUT
+    assert_sound(run)
+
+
+def test_the_same_session_twice_gives_the_same_journal() -> None:
+    """STYLE §5: records and hashes are equal."""
+    first, second = world().run(), world().run()
+    assert first.journal.entries() == second.journal.entries()
+    assert first.journal.head == second.journal.head
+
+
+def test_a_gap_in_the_events_is_reconciled_before_the_next_decision() -> None:
+    """O07: after a lost stream the fills are pulled and the views compared."""
+    run = world(FRIDAY)
+
+    def lose(minute: int) -> None:
+        if minute == 24:
+            run.session.desk.gap_seen = True
+
+    run.run(lose)
+    reasons = [each.reason for each in run.journal.records(Reconciled)]
+    assert reasons == ["start", "gap", "end"]
+
+
+def test_new_risk_stops_while_the_books_differ_and_goes_on_when_they_agree() -> None:
+    """RiskMode REDUCING lasts until a later pass agrees."""
+    run = world(FRIDAY)
+    real = {}
+
+    def differ(minute: int) -> None:
+        desk = run.session.desk
+        if minute == 10:
+            real["account"] = desk.broker.account
+
+            async def account():
+                found = await real["account"]()
+                return replace(found, cash=found.cash + 1)
+
+            desk.broker.account = account
+            desk.gap_seen = True
+        if minute == 15:
+            desk.broker.account = real["account"]
+
+    run.run(differ)
+    modes = [change.mode for change in run.journal.records(RiskModeChanged)]
+    assert modes == [RiskMode.REDUCING, RiskMode.ACTIVE]
+    assert run.trades
+
+
+def test_strongest_reason_to_close_is_the_last_in_the_table() -> None:
+    """Stop < shutdown < loss < kill < fatal."""
+    run = world()
+
+    async def body() -> list[Closing]:
+        session = await run.open()
+        await session.begin()
+        found = []
+        for wanted in (Closing.STOP, Closing.LOSS, Closing.KILL, Closing.LOSS, Closing.FATAL):
+            session._start_closing(wanted, "test")
+            found.append(session.closing)
+        return found
+
+    assert asyncio.run(body()) == [
+        Closing.STOP,
+        Closing.LOSS,
+        Closing.KILL,
+        Closing.KILL,
+        Closing.FATAL,
+    ]
+
+
+def test_each_entry_rests_on_an_allowed_verdict() -> None:
+    """S7: the verdict that an entry names was recorded before it; exits name none."""
+    run = world(FRIDAY).run()
+    allowed = set()
+    entries = 0
+    for entry in run.journal.entries():
+        record = entry.record
+        if isinstance(record, CandidateJudged) and record.rule == "sizing":
+            assert record.outcome == "allowed"
+            parts = (record.strategy, record.symbol, record.minute, record.pool_rank)
+            allowed.add(":".join(map(str, parts)))
+        if isinstance(record, OrderIntent):
+            assert (record.verdict_id in allowed) is (record.purpose is Purpose.ENTRY)
+            entries += record.purpose is Purpose.ENTRY
+    assert entries > 1
+
+
+@pytest.mark.parametrize("command", CODES)
+def test_a_fatal_error_while_closing_ends_in_error(command) -> None:
+    """Whatever closes the session already, a fatal error is the stronger end: exit code 1."""
+    run = world(FRIDAY)
+
+    def ask(minute: int) -> None:
+        if minute == 25:
+            run.commands.ask(command, "test", "")
+            run.session.obey()
+            run.session.fail(LogicError("broken"), "closing")
+
+    run.run(ask)
+    closed = run.session.closed
+    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, BotState.ERROR)
+    assert_sound(run)
+
+
+@pytest.mark.parametrize(
+    ("closing", "path"),
+    [
+        (Closing.LOSS, [BotState.STOPPED]),
+        (Closing.FATAL, [BotState.ERROR]),
+    ],
+)
+def test_a_breach_or_a_fatal_error_while_ready_and_flat(closing, path) -> None:
+    """SPEC §9a, column ready: HALTED and stopped, or error, without a closing state."""
+    run = world()
+
+    def start(minute: int) -> None:
+        if minute == 100:
+            run.session._start_closing(closing, "test")
+
+    run.run(start)
+    assert states(run)[-2:] == [BotState.IDLE, *path]
+    assert run.session.desk.recorder.facts.risk_mode is RiskMode.HALTED

@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import io
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError
+from rigd.core.events import (
+    CandidateJudged,
+    Command,
+    CommandObeyed,
+    NoteMade,
+    Outcome,
+    SessionClosed,
+    SessionResumed,
+)
+from rigd.core.values import Profile
+from rigd.hosts import finishing, records
+from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
+from rigd.reporting.funnel import why
+from rigd.reporting.session_summary import SummaryInputs, session_summary
+from rigd.risk.kill_switch import Cause, LatchState
+from rigd.store.control import ControlFolder
+from rigd.store.locks import SessionLock
+from rigd.store.registry import Registry
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import FakeIds
+from tests.hosts.homes import (
+    ONE_SYMBOL,
+    SAMPLE,
+    THAT_TRADES,
+    VERSION_FILE,
+    Crash,
+    WatchingClock,
+    bot_of,
+    demo,
+    engine,
+    fields,
+    listing,
+    real_days,
+    run,
+    short_report,
+)
+from tests.shared import shared_path
+
+DAYS = (4, 7, 8)
+SLOW = replace(ONE_SYMBOL, speed=600.0)
+
+
+def closing_of(ran: EngineRun) -> SessionClosed:
+    closed = ran.entries()[-1].record
+    assert isinstance(closed, SessionClosed)
+    return closed
+
+
+def books_of(home) -> list[str]:
+    with closing(sqlite3.connect(home.bot(bot_of(home).identity).ledger_db)) as books:
+        return list(books.iterdump())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_report():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finishing, "report_html", short_report)
+        yield
+
+
+# ---- real bars ----
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """The three real days in one home, with thresholds that trade."""
+    home = demo(tmp_path_factory.mktemp("real"))
+    data = shared_path("data")
+    return home, {day: run(home, real_days(data, day, *THAT_TRADES))[0] for day in DAYS}
+
+
+def trades_of(ran: EngineRun) -> list[dict]:
+    content = (ran.place.folder / "trade_history.json").read_text()
+    return json.loads(content, parse_float=Decimal, parse_int=Decimal)
+
+
+def bar_rows(symbol: str) -> dict[str, dict[str, str]]:
+    """The bars of a file as they lie, by stamp."""
+    path = shared_path("data", "equity_minute", f"{symbol}_trade_20131004_20131008.csv.gz")
+    with gzip.open(path, "rt") as lines:
+        return {row["ts_utc"]: row for row in csv.DictReader(lines)}
+
+
+def test_each_strategy_trades_on_the_real_days(real) -> None:
+    """Over the three days open, mid and close each make at least one trade."""
+    _, days = real
+    made = {row["strategy_name"] for ran in days.values() for row in trades_of(ran)}
+    assert made == {"open", "mid", "close"}
+    assert {closing_of(ran).exit_code for ran in days.values()} == {0}
+
+
+def test_each_price_lies_inside_its_bar(real) -> None:
+    """Entry and exit prices are between low and high of the bar that they are stamped with."""
+    _, days = real
+    for ran in days.values():
+        for row in trades_of(ran):
+            bars = bar_rows(row["ticker"])
+            for side in ("entry", "exit"):
+                bar = bars[row[f"{side}_timestamp"]]
+                assert Decimal(bar["low"]) <= row[f"{side}_price"] <= Decimal(bar["high"])
+
+
+def test_one_trade_a_window_at_most(real) -> None:
+    """MAX_TRADES=1 with one weight lets each strategy enter once a day."""
+    _, days = real
+    for ran in days.values():
+        strategies = [row["strategy_name"] for row in trades_of(ran)]
+        assert len(strategies) == len(set(strategies))
+
+
+def test_pnl_worked_out_from_trade_history_is_the_ledgers_gain(real) -> None:
+    """Size times price difference, summed by this test, equals 4110 and 4120 to the cent."""
+    home, days = real
+    total = Decimal(0)
+    for ran in days.values():
+        for row in trades_of(ran):
+            sign = 1 if row["side"] == "long" else -1
+            total += sign * row["size"] * (row["exit_price"] - row["entry_price"])
+    assert total != 0
+    bot = bot_of(home)
+    registry = Registry(home, bot.identity, day=date(2013, 10, 8), number=1)
+    legs = list(csv.DictReader(io.StringIO(registry.path("ledger.csv").read_text())))
+    gains = {leg["account"] for leg in legs if leg["account"].startswith("4")}
+    assert gains
+    booked = -sum(Decimal(leg["amount"]) for leg in legs if leg["account"] in gains)
+    assert booked.quantize(Decimal("0.01")) == total.quantize(Decimal("0.01"))
+    cash = sum(Decimal(leg["amount"]) for leg in legs if leg["account"] == "1030")
+    assert cash == closing_of(days[8]).closing_cash
+
+
+def test_the_days_follow_one_another_in_one_set_of_books(real) -> None:
+    """Each session opens with the cash that the one before left at the broker."""
+    _, days = real
+    started = [days[day].entries()[0].record for day in DAYS]
+    assert started[0].opening_cash == 100_000
+    for before, after in ((0, 1), (1, 2)):
+        assert started[after].opening_cash == closing_of(days[DAYS[before]]).closing_cash
+
+
+def test_vix_and_what_was_dropped_are_noted(real) -> None:
+    """The last earlier VIX row, and bars outside the session by file."""
+    _, days = real
+    notes = [e.record for e in days[8].entries() if isinstance(e.record, NoteMade)]
+    assert any("VIX 19.41 of 2013-10-07" in note.text for note in notes)
+    kinds = [type(entry.record).__name__ for entry in days[8].entries()]
+    assert kinds.count("BarsDropped") == 3
+
+
+def test_bars_without_vix_are_told(tmp_path) -> None:
+    """A folder without a VIX file: the journal says so, and the close window is not traded."""
+    data = tmp_path / "bars"
+    (data / "equity_minute").mkdir(parents=True)
+    name = "BAC_trade_20131004_20131008.csv.gz"
+    source = shared_path("data", "equity_minute", name)
+    (data / "equity_minute" / name).write_bytes(source.read_bytes())
+    request = replace(real_days(data, 7, *THAT_TRADES), symbols=("BAC",))
+    ran, _ = run(demo(tmp_path / "home"), request)
+    notes = [e.record.text for e in ran.entries() if isinstance(e.record, NoteMade)]
+    assert "no VIX is known" in notes
+    assert "no VIX is known" in (ran.place.folder / "main_bot.log").read_text()
+
+
+def test_default_thresholds_trade_nothing_and_say_why(tmp_path) -> None:
+    """The documents' thresholds on quiet large caps: exit code 0, and a reason per candidate."""
+    home = demo(tmp_path)
+    template = VERSION_FILE.parent / "env" / ".env_bot.test"
+    (home.env / ".env_bot").write_bytes(template.read_bytes())
+    bot = bot_of(home)
+    assert bot.settings_source == "env/.env_bot"
+    ran, done = run(home, real_days(shared_path("data"), 7))
+    closed = closing_of(ran)
+    assert (closed.trades, closed.exit_code, closed.flat) == (0, 0, True)
+    judged = [e.record for e in ran.entries() if isinstance(e.record, CandidateJudged)]
+    told = {(j.strategy, j.symbol): j for j in judged}
+    assert {symbol for _, symbol in told} == {"SPY", "IBM", "BAC"}
+    assert all(j.outcome is not Outcome.ALLOWED or j.stage == "strategy" for j in told.values())
+    summary = session_summary(
+        ran.entries(),
+        SummaryInputs(books=done.books, record="x", warnings=(), next_steps=("rigd doctor",)),
+    )
+    assert "no trade was made" in summary
+    reasons = summary.split("Why nothing traded")[1]
+    for symbol in ("SPY", "IBM", "BAC"):
+        assert symbol in reasons
+        assert symbol in why(ran.entries(), symbol)
+
+
+# ---- commands ----
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "state"),
+    [(Command.STOP, 0, "stopped"), (Command.KILL, 5, "stopped")],
+)
+def test_a_flag_in_the_middle_of_a_trade(tmp_path, command, exit_code, state) -> None:
+    """Raised while a position is open: it is closed at the broker, and the flag is used up."""
+    home = demo(tmp_path)
+
+    def watch() -> None:
+        if raised or not ran.status().get("positions"):
+            return
+        raised.append(clock.now())
+        flags.raise_flag(command, "an operator", "enough", "test")
+
+    raised: list[datetime] = []
+    clock = WatchingClock(watch)
+    flags = ControlFolder(home.control, clock, FakeIds())
+    ran = engine(home, replace(SAMPLE, speed=600.0), clock)
+    done = asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert raised
+    assert (closed.exit_code, closed.state.value, closed.flat) == (exit_code, state, True)
+    assert closed.exit_reason == command.value
+    (obeyed,) = [e.record for e in ran.entries() if isinstance(e.record, CommandObeyed)]
+    assert (obeyed.command, obeyed.signed, obeyed.why) == (command, True, "enough")
+    assert not list(home.control.glob("*.flag"))
+    assert done.balanced
+    rows = trades_of(ran)
+    assert rows[-1]["exit_reason"] == "manual"
+    assert "stop_log" in {path.name for path in home.logs.iterdir()}
+
+
+def test_a_flag_is_obeyed_within_its_interval(tmp_path) -> None:
+    """A stop is on record at most 0.2 s, one pause and one minute of bars after it was raised."""
+    home = demo(tmp_path)
+    flags_at: list[datetime] = []
+    taken: list[datetime] = []
+
+    def watch() -> None:
+        if not flags_at and ran.status().get("minute", 0) >= 20:
+            flags_at.append(clock.now())
+            (home.control).mkdir(parents=True, exist_ok=True)
+            (home.control / "control_stop.flag").touch()
+        if flags_at and not taken and not list(home.control.glob("*.flag")):
+            taken.append(clock.now())
+
+    clock = WatchingClock(watch)
+    ran = engine(home, replace(ONE_SYMBOL, speed=60.0), clock)
+    asyncio.run(ran.run())
+    assert closing_of(ran).exit_reason == "stop"
+    obeyed = next(e.record for e in ran.entries() if isinstance(e.record, CommandObeyed))
+    assert (obeyed.source, obeyed.signed) == ("control_stop.flag", False)
+    if taken:
+        assert taken[0] - flags_at[0] <= timedelta(seconds=0.4)
+
+
+def test_the_death_of_the_parent_closes_the_session(tmp_path, monkeypatch) -> None:
+    """An engine whose launcher died ends by itself, flat, as a shutdown."""
+    ran = engine(demo(tmp_path), SLOW)
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert ran.orphaned()
+    asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.exit_reason, closed.state.value, closed.flat) == ("shutdown", "shutdown", True)
+
+
+# ---- owners ----
+
+
+def test_two_engines_of_one_bot(tmp_path) -> None:
+    """The second is refused within a second, names the first, and leaves no trace."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+    second = engine(home, ONE_SYMBOL)
+    with SessionLock(tree.lock, what="session 2012-11-14_1", clock=FakeClock()):
+        before = listing(tmp_path)
+        began = time.perf_counter()
+        with pytest.raises(AlreadyRunning, match=r"session 2012-11-14_1 \(process \d+") as caught:
+            asyncio.run(second.run())
+        assert time.perf_counter() - began < 1.0
+        second.note_failure(caught.value)
+        assert listing(tmp_path) == before
+
+
+def test_a_plan_that_another_session_overtook_is_refused(tmp_path) -> None:
+    """Planned before, run after another session of the day: its folder is not written again."""
+    home = demo(tmp_path)
+    late = engine(home, ONE_SYMBOL)
+    first, _ = run(home, ONE_SYMBOL)
+    before = listing(first.place.folder)
+    with pytest.raises(AlreadyRunning, match="must be the next one"):
+        asyncio.run(late.run())
+    assert listing(first.place.folder) == before
+
+
+# ---- taking up ----
+
+
+def crash_at(home, request, minute: int) -> EngineRun:
+    """An engine that died when a minute of its paced session began."""
+
+    def watch() -> None:
+        if ran.status().get("minute", 0) >= minute:
+            raise Crash
+
+    ran = engine(home, replace(request, speed=6000.0), WatchingClock(watch))
+    with pytest.raises(Crash):
+        asyncio.run(ran.run())
+    return ran
+
+
+def test_an_unfinished_session_ends_like_an_undisturbed_one(tmp_path) -> None:
+    """Died in the middle of a position, taken up: the same trades and books, one session."""
+    whole, broken = demo(tmp_path / "whole"), demo(tmp_path / "broken")
+    undisturbed, _ = run(whole, ONE_SYMBOL)
+    died = crash_at(broken, ONE_SYMBOL, 24)
+    assert not isinstance(died.entries()[-1].record, SessionClosed)
+    again, done = run(broken, ONE_SYMBOL)
+    assert again.place.folder == died.place.folder
+    assert again.place.resumed
+    assert any(isinstance(e.record, SessionResumed) for e in again.entries())
+    assert trades_of(again) == trades_of(undisturbed) != []
+    assert closing_of(again).closing_cash == closing_of(undisturbed).closing_cash
+    assert done.balanced
+    assert run(broken, ONE_SYMBOL)[0].place.number == 2
+
+
+def test_a_journal_cut_before_its_last_record_is_completed(tmp_path) -> None:
+    """Without closing record it is unfinished: closed again, and the books made anew from it.
+
+    Books that hold more than the journal are refused: the journal is written first.
+    """
+    home = demo(tmp_path)
+    first, _ = run(home, ONE_SYMBOL)
+    before, cash = trades_of(first), closing_of(first).closing_cash
+    journal = first.place.folder / "journal.log"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-1]))
+    whole = listing(tmp_path / "runs")
+    with pytest.raises(LedgerError, match=f"record {len(lines)} of session"):
+        run(home, ONE_SYMBOL)
+    for name, content in whole.items():
+        if content:
+            (tmp_path / "runs" / name).write_bytes(content)
+    for part in home.bot(bot_of(home).identity).ledgers.glob("*_ledger.db*"):
+        part.unlink()
+    again, done = run(home, ONE_SYMBOL)
+    assert again.place.folder == first.place.folder
+    assert trades_of(again) == before
+    assert (closing_of(again).closing_cash, closing_of(again).exit_code) == (cash, 0)
+    assert done.balanced
+
+
+def test_an_unfinished_session_is_taken_up_as_it_began(tmp_path) -> None:
+    """Other bars or other settings under an unfinished session are refused by name."""
+    home = demo(tmp_path)
+    died = crash_at(home, ONE_SYMBOL, 24)
+    kept = (died.place.folder / "journal.log").read_bytes()
+    for request, what in (
+        (SAMPLE, "found other bars$"),
+        (replace(ONE_SYMBOL, overrides=(("MAX_PRICE", "900"),)), "found other settings$"),
+    ):
+        with pytest.raises(ConfigError, match=what):
+            asyncio.run(engine(home, request).run())
+    again = (died.place.folder / "journal.log").read_bytes()
+    assert again.rstrip(b"\0") == kept.rstrip(b"\0")
+
+
+def test_finishing_again_changes_nothing(tmp_path) -> None:
+    """Closed and not yet finished: running it again writes the same files and books."""
+    home = demo(tmp_path)
+    first, _ = run(home, ONE_SYMBOL)
+    books, before = books_of(home), listing(first.place.folder)
+    (first.place.folder / "kernel.json").write_text("{}")
+    again, done = run(home, ONE_SYMBOL)
+    assert again.place.folder == first.place.folder
+    assert done.balanced
+    assert books_of(home) == books
+    after = listing(first.place.folder)
+    for name in before.keys() - {"kernel.json", "status.json"}:
+        assert after[name] == before[name], name
+    assert fields(first.place.folder / "kernel.json")["finished"] is True
+
+
+# ---- small parts ----
+
+
+def test_a_kill_switch_that_cannot_be_read_is_closed(tmp_path) -> None:
+    """No file is a fresh switch; a broken one is tripped; a good one comes back."""
+    path = tmp_path / "risk_state.json"
+    assert not read_latch(path).tripped
+    path.write_text("{")
+    assert (read_latch(path).tripped, read_latch(path).cause) == (True, Cause.STATE_UNREADABLE)
+    path.write_text("[]")
+    assert read_latch(path).tripped
+    state = LatchState(
+        tripped=True, cause=Cause.LOSS_LIMIT, detail="x", at=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    path.write_bytes(latch_text(state, Profile.TEST))
+    assert read_latch(path) == state
+    assert fields(path)["profile"] == "TEST"
+
+
+def test_status_before_the_first_record_says_who_it_is(tmp_path) -> None:
+    """Asked before anything runs, it names state and process."""
+    ran = engine(demo(tmp_path), ONE_SYMBOL)
+    assert ran.status() == {"state": "initialize", "pid": os.getpid()}
+    assert (ran.entries(), ran.bars()) == ((), {})
+    assert ran.chains() == {"journal.log": records.genesis(bot_of_run(ran), date(2012, 11, 14), 1)}
+
+
+def bot_of_run(ran: EngineRun):
+    return ran._bot.identity
+
+
+def test_a_failure_is_left_for_the_launcher(tmp_path, monkeypatch) -> None:
+    """What went wrong after the lock was taken stands in kernel.json with exit code and fix."""
+    home = demo(tmp_path)
+    ran = engine(home, ONE_SYMBOL)
+    message = "no broker today"
+
+    def fail(*_: object) -> None:
+        raise ConfigError(message, fix="wait")
+
+    monkeypatch.setattr(EngineRun, "_open_exchange", fail)
+    with pytest.raises(ConfigError, match=message) as caught:
+        asyncio.run(ran.run())
+    ran.note_failure(caught.value)
+    kernel = fields(ran.place.folder / "kernel.json")
+    assert (kernel["message"], kernel["fix"], kernel["exit_code"]) == (message, "wait", 2)
+    assert "finished" not in kernel
+
+
+def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:
+    """390 minutes at 600 times are 39 seconds: a beat for each, with market time and profile."""
+    home = demo(tmp_path)
+    run(home, SLOW)
+    lines = (home.logs / "heartbeat.log").read_text().splitlines()
+    beats = [json.loads(line) for line in lines]
+    assert 36 <= len(beats) <= 42
+    times = [beat["timestamp"] for beat in beats]
+    assert times == sorted(times)
+    assert {beat["profile"] for beat in beats} == {"TEST"}

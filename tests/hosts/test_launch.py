@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from rigd.core.errors import (
+    AccessError,
+    AlreadyRunning,
+    ConfigError,
+    DataError,
+    ExitCode,
+    LogicError,
+)
+from rigd.core.events import Command, CommandObeyed
+from rigd.hosts import finishing, launch, supervisor
+from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
+from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
+from rigd.hosts.operator import clear_flags, reset_risk
+from rigd.hosts.records import entries_of, verify_record
+from rigd.risk.kill_switch import Cause, LatchState
+from rigd.store import manifest
+from rigd.store.backup import BackupResult
+from rigd.store.control import ControlFolder
+from rigd.store.locks import SessionLock
+from rigd.store.paths import Home
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import FakeIds
+from tests.hosts.homes import (
+    ONE_SYMBOL,
+    SAMPLE,
+    Crash,
+    InProcess,
+    bot_of,
+    demo,
+    fields,
+    listing,
+    short_report,
+)
+
+
+@pytest.fixture
+def door(monkeypatch) -> InProcess:
+    """Stands for papermill."""
+    stand_in = InProcess()
+    monkeypatch.setattr(supervisor, "run_notebook", stand_in)
+    monkeypatch.setattr(finishing, "report_html", short_report)
+    return stand_in
+
+
+def launcher(home: Home, seen: list[Progress] | None = None) -> Launcher:
+    return Launcher(home, FakeClock(), FakeIds(), (seen if seen is not None else []).append)
+
+
+def die_at(monkeypatch, minute: int) -> None:
+    """Let the engine's process die when a minute is complete."""
+    housekeep = EngineRun._housekeep
+
+    def dying(run: EngineRun, complete: int) -> None:
+        housekeep(run, complete)
+        if complete == minute:
+            raise Crash
+
+    monkeypatch.setattr(EngineRun, "_housekeep", dying)
+
+
+def test_a_launched_session_is_sealed_copied_and_backed_up(launched) -> None:
+    """The record holds request, notebook, session.json and manifest; a restorable zip beside it."""
+    home, ended = launched
+    assert (ended.exit_code, ended.message, ended.warnings) == (0, "", ())
+    assert ended.closed is not None
+    assert ended.closed.trades > 0
+    document = fields(ended.folder / "session.json")
+    assert document["exit_code"] == document["notebook_exit_code"] == 0
+    assert document["profile"] == fields(ended.folder / "request.json")["profile"] == "TEST"
+    assert ended.seal == manifest.read(ended.folder)["seal"]
+    assert "session.ipynb" in manifest.read(ended.folder)["files"]
+    assert verify_record(ended.folder, bot_of(home).identity) == []
+    assert home.latest.resolve() == ended.folder.resolve()
+    (archive,) = home.backups.glob("*.zip")
+    with zipfile.ZipFile(archive) as held:
+        names = held.namelist()
+    assert any(name.endswith("journal.log") for name in names)
+    assert any(name.endswith("ledger.db") for name in names)
+    assert not any("env" in name.split("/") or name.endswith(".key") for name in names)
+
+
+def test_the_books_are_told_in_the_end(launched) -> None:
+    """What the kernel said of the books reaches the caller and the seal."""
+    home, ended = launched
+    assert ended.books.startswith("balanced, ")
+    count = int(ended.books.split()[1])
+    assert manifest.read(ended.folder)["extra"]["books"][0] == count
+    assert ended.closed.closing_cash == Decimal(100_000) + ended.closed.realised_pnl
+    assert entries_of(ended.folder, bot_of(home).identity) == ended.entries
+
+
+@pytest.mark.usefixtures("door")
+def test_progress_is_read_from_status(tmp_path) -> None:
+    """The caller sees state, minute, length and trades of this very session."""
+    seen: list[Progress] = []
+    ended = launcher(Home(tmp_path), seen).launch(ONE_SYMBOL)
+    assert seen
+    assert seen[-1].minutes == 390
+    assert (seen[-1].state, seen[-1].trades) == ("idle", ended.closed.trades)
+
+
+def test_no_secret_reaches_the_notebook(tmp_path, door, monkeypatch) -> None:
+    """Neither parameters nor environment carry the key or a password of the launcher."""
+    monkeypatch.setenv("BROKER_PASSWORD", "hunter2")
+    jobs = []
+    door.before = jobs.append
+    home = Home(tmp_path)
+    launcher(home).launch(ONE_SYMBOL)
+    key = (home.env / "keys" / "env.key").read_text().strip()
+    handed = jobs[0].to_json() + json.dumps(dict(door.environment))
+    assert "hunter2" not in handed
+    assert key not in handed
+    assert set(jobs[0].parameters) == {"home", "request", "launched"}
+
+
+@pytest.mark.parametrize("command", [Command.STOP, Command.KILL])
+def test_a_flag_that_lies_there_refuses_the_start(tmp_path, door, command) -> None:
+    """Stop and kill count until someone clears them; clearing is audited; a start flag is none."""
+    home = demo(tmp_path)
+    flags = ControlFolder(home.control, FakeClock(), FakeIds())
+    flags.raise_flag(command, "me", "maintenance", "test")
+    with pytest.raises(AccessError, match=f"control_{command}") as caught:
+        launcher(home).launch(ONE_SYMBOL)
+    assert caught.value.fix == "rigd flags clear"
+    assert door.ran == 0
+    assert clear_flags(home, FakeClock(), FakeIds()) == [f"control_{command}.flag"]
+    audit = (home.logs / "operator_audit.log").read_text()
+    assert f"control_{command}.flag" in audit
+    flags.raise_flag(Command.START, "me", "", "test")
+    assert launcher(home).launch(ONE_SYMBOL).exit_code == 0
+
+
+def test_a_bare_flag_refuses_too(tmp_path, door) -> None:
+    """A file made by touch, with the old ending, is a stop."""
+    home = demo(tmp_path)
+    home.control.mkdir(parents=True)
+    (home.control / "control_stop.txt").touch()
+    with pytest.raises(AccessError, match=r"control_stop\.txt"):
+        launcher(home).launch(ONE_SYMBOL)
+    assert door.ran == 0
+
+
+def test_a_latched_kill_switch_refuses_until_it_is_reset(tmp_path, door) -> None:
+    """Exit code 4 and the way out; after an audited reset the bot starts."""
+    home = demo(tmp_path)
+    bot = bot_of(home)
+    tree = home.bot(bot.identity)
+    tree.root.mkdir(parents=True)
+    state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000 of 100000")
+    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    with pytest.raises(Latched, match="lost 6000") as caught:
+        launcher(home).launch(ONE_SYMBOL)
+    assert caught.value.exit_code is ExitCode.HALTED
+    assert "rigd risk reset" in caught.value.fix
+    assert door.ran == 0
+    reset_risk(bot, "the feed was wrong", FakeClock())
+    assert not read_latch(tree.risk_state).tripped
+    assert launcher(home).launch(ONE_SYMBOL).exit_code == 0
+
+
+def test_a_loss_beyond_the_limit_halts_and_stays_halted(tmp_path, door) -> None:
+    """A breach closes the session with exit code 4, and the next start is refused."""
+    home = demo(tmp_path)
+    losing = replace(SAMPLE, overrides=(("DAILY_LOSS_LIMIT", "0.000001"),))
+    ended = launcher(home).launch(losing)
+    assert (ended.exit_code, ended.closed.exit_reason, ended.closed.flat) == (4, "loss", True)
+    assert read_latch(home.bot(bot_of(home).identity).risk_state).tripped
+    with pytest.raises(Latched, match="loss"):
+        launcher(home).launch(SAMPLE)
+    assert door.ran == 1
+
+
+def test_a_session_that_runs_refuses_another_and_names_it(tmp_path, door) -> None:
+    """A launch, or a kernel that outlived its launcher, owns the bot; nothing is started."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+    for path, what in ((tree.root / "launch.lock", "rigd session"), (tree.lock, "session x_1")):
+        with (
+            SessionLock(path, what=what, clock=FakeClock()),
+            pytest.raises(AlreadyRunning, match=rf"{what} \(process {os.getpid()}") as caught,
+        ):
+            launcher(home).launch(ONE_SYMBOL)
+        assert caught.value.exit_code is ExitCode.ALREADY_RUNNING
+    assert door.ran == 0
+
+
+BAD_REQUESTS = {
+    "weekend": replace(SAMPLE, day=date(2012, 11, 17)),
+    "holiday": replace(SAMPLE, day=date(2012, 12, 25)),
+    "before the exchange's calendar": replace(SAMPLE, day=date(1800, 1, 2)),
+    "outside the sample": replace(SAMPLE, day=date(2020, 1, 2)),
+    "unknown symbol": replace(SAMPLE, symbols=("ZZZ",)),
+    "unknown key": replace(SAMPLE, overrides=(("MAX_TRADE", "1"),)),
+    "malformed value": replace(SAMPLE, overrides=(("MAX_TRADES", "many"),)),
+    "half a change": replace(SAMPLE, overrides=(("MAX_TRADES", "2"),)),
+    "another broker": replace(SAMPLE, overrides=(("BROKER_CODE", "ALPACA"),)),
+    "window outside the day": replace(SAMPLE, overrides=(("START_TIME_MID", "03:00Z"),)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_REQUESTS)
+@pytest.mark.parametrize("provisioned", [False, True])
+def test_what_cannot_run_writes_nothing(tmp_path, door, kind, provisioned) -> None:
+    """Bad input is refused with exit code 2 before anything is made or changed."""
+    home = demo(tmp_path) if provisioned else Home(tmp_path / "new")
+    before = listing(tmp_path)
+    with pytest.raises((ConfigError, DataError)) as caught:
+        launcher(home).launch(BAD_REQUESTS[kind])
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
+    assert listing(tmp_path) == before
+    assert door.ran == 0
+
+
+@pytest.mark.usefixtures("door")
+def test_a_session_that_died_is_taken_up_as_it_was_asked(tmp_path, monkeypatch) -> None:
+    """The same request goes on in the same folder; another one is refused and names the first."""
+    home = demo(tmp_path)
+    with monkeypatch.context() as patch:
+        die_at(patch, 100)
+        failed = launcher(home).launch(ONE_SYMBOL)
+    assert (failed.exit_code, failed.closed, failed.seal) == (1, None, "")
+    assert failed.message.startswith("the session did not end")
+    with pytest.raises(ConfigError, match="unfinished and must be taken up as it was asked"):
+        launcher(home).launch(SAMPLE)
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert (ended.folder, ended.exit_code) == (failed.folder, 0)
+    again = launcher(home).launch(ONE_SYMBOL)
+    assert again.folder.name.endswith("_2")
+
+
+@pytest.mark.usefixtures("door")
+def test_a_session_that_died_after_its_last_record_is_finished(tmp_path, monkeypatch) -> None:
+    """Closed in the journal, but no report yet: the next run writes it, and no new session."""
+    home = demo(tmp_path)
+
+    def fail(*_: object) -> None:
+        message = "no room for the report"
+        raise LogicError(message, fix="make room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "finish", fail)
+        failed = launcher(home).launch(ONE_SYMBOL)
+    assert failed.message == "the session did not end: no room for the report"
+    assert (failed.exit_code, failed.closed) == (1, None)
+    assert not (failed.folder / "report.html").exists()
+    records = len(failed.entries)
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert ended.folder == failed.folder
+    assert (ended.exit_code, len(ended.entries)) == (0, records)
+    assert ended.books.startswith("balanced")
+    assert (ended.folder / "report.html").exists()
+    assert verify_record(ended.folder, bot_of(home).identity) == []
+
+
+def test_a_notebook_that_failed_after_the_session_is_told(tmp_path, door) -> None:
+    """The session counts and is sealed; the exit code and a warning tell of the notebook."""
+    door.after = lambda: 1
+    ended = launcher(Home(tmp_path)).launch(ONE_SYMBOL)
+    assert ended.exit_code == 1
+    assert "papermill exit code 1" in ended.warnings[0]
+    assert fields(ended.folder / "session.json")["warnings"] == list(ended.warnings)
+    assert ended.seal
+
+
+@pytest.mark.usefixtures("door")
+def test_a_failed_backup_does_not_block(tmp_path, monkeypatch) -> None:
+    """Its reason is a warning; the session keeps exit code 0."""
+    result = BackupResult(ok=False, path=None, reason="no room")
+    monkeypatch.setattr(finishing, "back_up", lambda *_, **__: result)
+    ended = launcher(Home(tmp_path)).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.warnings) == (0, ("backup: no room",))
+
+
+def test_an_interrupt_asks_the_kernel_first_and_then_kills(tmp_path, door, monkeypatch) -> None:
+    """The first Ctrl-C is a graceful SIGTERM to the kernel of this launch, the second a kill."""
+    asked: list[int] = []
+    monkeypatch.setattr(supervisor, "ask_kernel", lambda pid: asked.append(pid) or True)
+    home = demo(tmp_path)
+    found = []
+
+    def twice() -> int:
+        door.on_interrupt()
+        door.on_interrupt()
+        found.extend(f.file for f in ControlFolder(home.control, FakeClock(), FakeIds()).pending())
+        return 0
+
+    door.after = twice
+    launcher(home).launch(ONE_SYMBOL)
+    assert asked == [os.getpid()]
+    assert found == ["control_kill.flag"]
+
+
+@pytest.mark.usefixtures("door")
+def test_the_words_of_an_earlier_kernel_do_not_count(tmp_path) -> None:
+    """A kernel.json from before this launch names a process that may be anybody's by now."""
+    started = launcher(demo(tmp_path))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    started._since = datetime(2026, 1, 2, tzinfo=UTC)
+    (folder / "kernel.json").write_text('{"pid": 1, "updated_at": "2026-01-01T00:00:00Z"}')
+    assert started._kernel(folder) == {}
+    (folder / "kernel.json").write_text('{"pid": 1, "updated_at": "2026-01-02T00:00:00.5Z"}')
+    assert started._kernel(folder)["pid"] == 1
+
+
+@pytest.mark.usefixtures("door")
+def test_a_stop_flag_during_the_session_ends_it_well(tmp_path, monkeypatch) -> None:
+    """The engine takes the flag itself; exit code 0 for stop."""
+    home = demo(tmp_path)
+    housekeep = EngineRun._housekeep
+
+    def raising(run: EngineRun, minute: int) -> None:
+        housekeep(run, minute)
+        if minute == 30:
+            run.commands._next_read = float("-inf")
+            flags = ControlFolder(home.control, run._clock, FakeIds())
+            flags.raise_flag(Command.STOP, "an operator", "enough for today", "test")
+
+    monkeypatch.setattr(EngineRun, "_housekeep", raising)
+    ended = launcher(home).launch(SAMPLE)
+    assert (ended.exit_code, ended.closed.state.value, ended.closed.flat) == (0, "stopped", True)
+    (obeyed,) = [e.record for e in ended.entries if isinstance(e.record, CommandObeyed)]
+    assert (obeyed.source, obeyed.by) == ("control_stop.flag", "an operator")
+    assert not (home.control / "control_stop.flag").exists()
+
+
+def test_fields_of_a_file_that_is_missing_or_broken_are_none(tmp_path) -> None:
+    """A file that another process replaces may be absent, and is never trusted to be JSON."""
+    assert read_fields(tmp_path / "none.json") == {}
+    (tmp_path / "x.json").write_text("{")
+    assert read_fields(tmp_path / "x.json") == {}
+    (tmp_path / "x.json").write_text("[1]")
+    assert read_fields(tmp_path / "x.json") == {}
+    assert launch.NOTEBOOK == "session.ipynb"

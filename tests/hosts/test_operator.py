@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import getpass
+import json
+
+import pytest
+
+from rigd.core.errors import AlreadyRunning, ConfigError
+from rigd.core.events import Command
+from rigd.hosts import operator
+from rigd.hosts.engine_run import latch_text, read_latch
+from rigd.risk.kill_switch import Cause, LatchState
+from rigd.store.control import ControlFolder
+from rigd.store.locks import SessionLock
+from rigd.store.paths import Home
+from tests.fakes.clock import FakeClock
+from tests.fakes.ids import FakeIds
+from tests.hosts.homes import bot_of, demo, listing
+
+LATCHED = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000")
+
+
+@pytest.fixture
+def bot(tmp_path):
+    """The demo bot."""
+    return bot_of(demo(tmp_path))
+
+
+def latch(bot) -> None:
+    tree = bot.home.bot(bot.identity)
+    tree.root.mkdir(parents=True, exist_ok=True)
+    tree.risk_state.write_bytes(latch_text(LATCHED, bot.profile))
+
+
+def audit(home: Home) -> list[dict]:
+    lines = (home.logs / "operator_audit.log").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_cleared_flags_are_gone_and_audited(tmp_path) -> None:
+    """Who, when and which; clearing nothing is on record too."""
+    home = Home(tmp_path)
+    flags = ControlFolder(home.control, FakeClock(), FakeIds())
+    flags.raise_flag(Command.STOP, "me", "", "test")
+    flags.raise_flag(Command.KILL, "me", "", "test")
+    removed = operator.clear_flags(home, FakeClock(), FakeIds(), profile="TEST")
+    assert sorted(removed) == ["control_kill.flag", "control_stop.flag"]
+    assert not list(home.control.glob("*.flag"))
+    assert operator.clear_flags(home, FakeClock(), FakeIds()) == []
+    first, second = audit(home)
+    assert (first["event"], first["by"], first["profile"]) == (
+        "flags_cleared",
+        operator.name(),
+        "TEST",
+    )
+    assert first["timestamp"] == "2024-03-04T14:00:00Z"
+    assert sorted(first["files"]) == sorted(removed)
+    assert second["files"] == []
+
+
+def test_a_reset_releases_the_switch_and_says_who_and_why(bot) -> None:
+    """The latch is open, the day's counter starts anew, and the audit log has cause and reason."""
+    latch(bot)
+    said = operator.reset_risk(bot, "a bad tick", FakeClock())
+    assert "daily_loss_limit" in said
+    state = read_latch(bot.home.bot(bot.identity).risk_state)
+    assert not state.tripped
+    assert (state.reset_reason, state.reset_by) == ("a bad tick", operator.name())
+    (row,) = audit(bot.home)
+    assert (row["event"], row["cause"], row["reason"]) == (
+        "risk_reset",
+        "daily_loss_limit",
+        "a bad tick",
+    )
+    assert (row["bot"], row["profile"]) == ("RIGD_USA_SIM_01", "TEST")
+
+
+def test_a_switch_that_did_not_trip_needs_no_reset(bot) -> None:
+    """Nothing is changed and nothing is audited."""
+    assert "not tripped" in operator.reset_risk(bot, "why not", FakeClock())
+    assert not (bot.home.logs / "operator_audit.log").exists()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\n"])
+def test_a_reset_needs_a_reason(bot, reason) -> None:
+    """Without one nothing happens."""
+    latch(bot)
+    before = listing(bot.home.root)
+    with pytest.raises(ConfigError, match="must give a reason"):
+        operator.reset_risk(bot, reason, FakeClock())
+    assert listing(bot.home.root) == before
+
+
+def test_a_running_session_is_not_reset(bot) -> None:
+    """The owner of the bot is named; the latch stays."""
+    latch(bot)
+    tree = bot.home.bot(bot.identity)
+    with (
+        SessionLock(tree.lock, what="session x_1", clock=FakeClock()),
+        pytest.raises(AlreadyRunning, match="session x_1"),
+    ):
+        operator.reset_risk(bot, "now", FakeClock())
+    assert read_latch(tree.risk_state).tripped
+
+
+def test_an_unknown_user_has_a_name_all_the_same(monkeypatch) -> None:
+    """In a container without a user entry the audit still works."""
+
+    def fail() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    assert operator.name() == "unknown"

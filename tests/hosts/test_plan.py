@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from rigd.core.errors import ConfigError, DataError
+from rigd.hosts.plan import make_plan
+from rigd.hosts.request import SessionRequest
+from rigd.market.sample import LABEL
+from tests.factories import settings
+from tests.market.days import HEADER, MONDAY, TUESDAY, row, write
+
+OF_FILES = SessionRequest(data="x", day=MONDAY.day, symbols=("SPY", "IBM"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Bars of two symbols on a Monday, of one of them on Tuesday."""
+    write(tmp_path / "SPY.csv", HEADER, row(0), row(1), row(0, day=TUESDAY))
+    write(tmp_path / "IBM.csv", HEADER, row(0))
+    return tmp_path
+
+
+def test_the_sample_is_what_runs_without_a_request() -> None:
+    """All five symbols, and the label that says what is made up."""
+    plan = make_plan(settings(), SessionRequest())
+    assert plan.feed.label == LABEL
+    assert plan.feed.symbols == ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+    assert plan.day.day == date(2012, 11, 14)
+
+
+def test_files_are_read_for_the_day_and_the_symbols(folder) -> None:
+    """Only what was asked for, on the exchange day with its hours."""
+    plan = make_plan(settings(), replace(OF_FILES, data=str(folder)))
+    assert plan.feed.symbols == ("IBM", "SPY")
+    assert plan.day.open == MONDAY.open
+    assert len(plan.feed.bars["SPY"]) == 2
+
+
+def test_bars_stamped_at_the_end_are_moved(folder) -> None:
+    """The request says how the files are stamped."""
+    plan = make_plan(
+        settings(), replace(OF_FILES, data=str(folder), symbols=("SPY",), bar_stamp="end")
+    )
+    assert [bar.minute for bar in plan.feed.bars["SPY"]] == [0]
+
+
+def test_a_relative_folder_and_a_home_sign_are_understood(folder, monkeypatch) -> None:
+    """The folder is the one that the person who typed it means."""
+    monkeypatch.chdir(folder.parent)
+    assert make_plan(settings(), replace(OF_FILES, data=folder.name)).feed.symbols
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert make_plan(settings(), replace(OF_FILES, data=f"~/{folder.name}")).feed.symbols
+
+
+def test_absent_symbols_are_shown(folder) -> None:
+    """A symbol without bars on the day is named, with a way out; it is not left out silently."""
+    request = replace(OF_FILES, data=str(folder), day=TUESDAY.day)
+    with pytest.raises(DataError, match="found none for IBM") as caught:
+        make_plan(settings(), request)
+    assert caught.value.fix == "leave out IBM or choose another day"
+
+
+@pytest.mark.parametrize(
+    ("day", "error"),
+    [
+        (date(2013, 10, 5), "must be a session"),
+        (date(2013, 12, 25), "must be a session"),
+        (date(2013, 10, 9), "no bars|must have bars|2013-10-09"),
+    ],
+)
+def test_a_day_without_session_or_bars_is_refused(folder, day, error) -> None:
+    """Weekend, holiday, and a day that the files do not have."""
+    with pytest.raises((ConfigError, DataError), match=error):
+        make_plan(settings(), replace(OF_FILES, data=str(folder), day=day))
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path) -> None:
+    """The message names the folder."""
+    with pytest.raises(DataError, match="must exist"):
+        make_plan(settings(), replace(OF_FILES, data=str(tmp_path / "gone")))
+
+
+def test_changes_are_made_before_the_plan(folder) -> None:
+    """A change that is malformed, or windows that do not lie in the day, end the plan."""
+    changed = replace(OF_FILES, data=str(folder), overrides=(("MAX_PRICE", "50"),))
+    assert int(make_plan(settings(), changed).settings.max_price) == 50
+    for override, words in (
+        (("MAX_PRICES", "50"), "did you mean MAX_PRICE"),
+        (("START_TIME_MID", "03:00Z"), "START_TIME_MID|03:00Z"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            make_plan(settings(), replace(OF_FILES, data=str(folder), overrides=(override,)))
+
+
+def test_recorded_bars_are_for_the_simulated_broker_alone(folder) -> None:
+    """No order of a replay reaches a real broker."""
+    with pytest.raises(ConfigError, match=r"BROKER_CODE must be SIM .* was ALPACA"):
+        make_plan(settings(broker_code="ALPACA"), replace(OF_FILES, data=str(folder)))

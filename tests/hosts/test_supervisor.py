@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from rigd.hosts import supervisor
+from rigd.hosts.runner import Job
+from rigd.hosts.supervisor import ask_kernel, is_alive, run_environment, run_notebook
+
+PLACES = {"home": Path("/h"), "kernels": Path("/k"), "runtime": Path("/r")}
+
+SECRET_LIKE = (
+    "ALPACA_API_KEY",
+    "APCA_API_SECRET_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "BROKER_PASSWORD",
+    "DATABASE_URL",
+    "ENCRYPTION_KEY",
+    "ENV_BOT_KEY",
+    "FINNHUB_TOKEN",
+    "GITHUB_TOKEN",
+    "JUPYTER_TOKEN",
+    "PGPASSFILE",
+    "SMTP_PASS",
+    "SSH_AUTH_SOCK",
+    "http_proxy",
+)
+
+
+@pytest.mark.parametrize("name", SECRET_LIKE)
+def test_no_secret_reaches_a_notebook(name) -> None:
+    """A run inherits a short list of harmless variables; nothing else, whatever its name."""
+    variables = run_environment({name: "hunter2", "PATH": "/bin"}, **PLACES)
+    assert "hunter2" not in variables.values()
+    assert name not in variables
+    assert variables["PATH"] == "/bin"
+
+
+def test_what_is_kept_is_harmless() -> None:
+    """No name on the list looks like a secret's."""
+    words = ("KEY", "SECRET", "TOKEN", "PASS", "AUTH", "CRED", "URL")
+    assert not [name for name in supervisor.KEPT if any(word in name for word in words)]
+
+
+def test_a_run_has_its_own_places() -> None:
+    """Home, kernelspecs and everything of Jupyter lie where the launcher says."""
+    variables = run_environment({"RIGD_HOME": "/other", "JUPYTER_PATH": "/other"}, **PLACES)
+    assert variables["RIGD_HOME"] == "/h"
+    assert variables["JUPYTER_PATH"] == "/k"
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        assert variables[name] == "/r"
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    """A job whose notebook does not exist: its child ends with an error of its own."""
+    return Job(
+        notebook=str(tmp_path / "none.ipynb"),
+        output=str(tmp_path / "out.ipynb"),
+        folder=str(tmp_path),
+        parameters={},
+    )
+
+
+def child_that(monkeypatch, tmp_path, code: str) -> None:
+    """Let the supervisor start a small Python program in place of papermill."""
+    script = tmp_path / "child"
+    script.write_text(f"#!/bin/sh\n{code}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(supervisor.sys, "executable", str(script))
+
+
+def run_it(job: Job, on_interrupt=lambda: None, on_tick=lambda: None) -> tuple[int, str]:
+    return run_notebook(
+        job, {"PATH": "/usr/bin:/bin"}, tick_s=0.02, on_tick=on_tick, on_interrupt=on_interrupt
+    )
+
+
+def test_exit_code_and_output_come_back(job, monkeypatch, tmp_path) -> None:
+    """Both streams together, and the child's own exit code."""
+    child_that(monkeypatch, tmp_path, 'echo out; echo "$1 $2" >&2; exit 7')
+    code, output = run_it(job)
+    assert code == 7
+    assert output == "out\n-m rigd.hosts.runner\n"
+
+
+def test_the_child_has_its_own_session_and_environment(job, monkeypatch, tmp_path) -> None:
+    """A Ctrl-C of the terminal does not reach it; nothing of ours is in its environment."""
+    monkeypatch.setenv("BROKER_PASSWORD", "hunter2")
+    child_that(
+        monkeypatch, tmp_path, "env; ps -o sid= -p $$ 2>/dev/null || cut -d' ' -f6 /proc/$$/stat"
+    )
+    _, output = run_it(job)
+    assert "hunter2" not in output
+    assert int(output.split()[-1]) != os.getsid(0)
+
+
+def test_progress_is_shown_and_interrupts_do_not_end_the_wait(job, monkeypatch, tmp_path) -> None:
+    """SIGINT is handed over and the child runs to its end; the handlers are given back."""
+    go = tmp_path / "go"
+    child_that(monkeypatch, tmp_path, f"while [ ! -e {go} ]; do sleep 0.02; done; echo done")
+    before = signal.getsignal(signal.SIGINT)
+    ticks, asked = [], []
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    def interrupt() -> None:
+        asked.append(1)
+        go.touch()
+
+    assert run_it(job, interrupt, tick) == (0, "done\n")
+    assert asked == [1]
+    assert ticks
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_outside_the_main_thread_no_signal_is_taken(job, monkeypatch, tmp_path) -> None:
+    """Python allows handlers in the main thread alone; a run elsewhere works without."""
+    child_that(monkeypatch, tmp_path, "exit 0")
+    before = signal.getsignal(signal.SIGTERM)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run_it(job)))
+    thread.start()
+    thread.join()
+    assert found == [(0, "")]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_kernel_is_asked_by_its_id(monkeypatch) -> None:
+    """SIGTERM to that process and no other; one that is gone is said to be gone."""
+    sent = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    assert ask_kernel(1234)
+    assert sent == [(1234, signal.SIGTERM)]
+
+    def gone(*_: int) -> None:
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", gone)
+    assert not ask_kernel(1234)
+    assert not is_alive(1234)
+
+
+def test_a_process_is_alive_also_when_it_is_someone_elses(monkeypatch) -> None:
+    """No permission to signal means that it exists."""
+    assert is_alive(os.getpid())
+
+    def denied(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", denied)
+    assert is_alive(1)

@@ -1,0 +1,78 @@
+"""The duties of the documents' scripts, importable from the packages that have them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from rigd.store.registry import OUTPUTS
+from tests.house.tree import imported, modules, repository_files
+
+DUTIES: dict[str, tuple[str, str]] = {
+    "strategy_router": ("rigd.strategy.router", "build"),
+    "strategy_open": ("rigd.strategy.opening", "entry"),
+    "strategy_mid": ("rigd.strategy.midday", "entry"),
+    "strategy_close": ("rigd.strategy.closing", "entry"),
+    "broker_api": ("rigd.broker.api", ""),
+    "orders_bot": ("rigd.engine.orders", ""),
+    "trade_logger": ("rigd.reporting.trades", "trade_rows"),
+    "stop_bot": ("rigd.engine.commands", ""),
+    "start_bot": ("rigd.hosts.launch", "Launcher"),
+    "service_bot": ("rigd.hosts.supervisor", ""),
+    "main": ("rigd.cli.app", "main"),
+    "env_bot": ("rigd.config.parse", "parse_env"),
+    "security_bot": ("rigd.vault.security", "launch_checks"),
+    "path_resolver": ("rigd.store.paths", "Home"),
+    "kill_switch": ("rigd.risk.kill_switch", "KillSwitch"),
+    "risk_bot": ("rigd.risk.limits", ""),
+    "error_handler": ("rigd.engine.error_handler", ""),
+    "build_check": ("rigd.engine.selfcheck", ""),
+    "ledger_schema": ("rigd.ledger.schema", "create"),
+    "accounting_api": ("rigd.ledger.book", "Ledger"),
+    "generate_ofx": ("rigd.ledger.ofx", ""),
+    "status_bot": ("rigd.reporting.status", "StatusFold"),
+    "daily_summary": ("rigd.reporting.summary", ""),
+    "session_report": ("rigd.reporting.report", ""),
+    "auto_backup": ("rigd.store.backup", "back_up"),
+    "log_rotation": ("rigd.store.rotation", "rotate"),
+}
+"""Script of the documents: module that has its duty, and a name that it must offer."""
+
+
+@pytest.mark.parametrize("script", DUTIES)
+def test_the_duty_of_each_script_is_importable(script: str) -> None:
+    """The module that took over a script's duty can be imported and offers what it is for."""
+    module, name = DUTIES[script]
+    found = import_module(module)
+    assert not name or callable(getattr(found, name))
+
+
+@pytest.mark.parametrize("module", ["opening", "midday", "closing", "router"])
+def test_each_strategy_module_checks_and_simulates(module: str) -> None:
+    """Each strategy module and the router have self_check() and simulate() (MM1)."""
+    found = import_module(f"rigd.strategy.{module}")
+    assert callable(found.self_check)
+    assert callable(found.simulate)
+
+
+def test_no_script_of_the_documents_stands_beside_the_packages() -> None:
+    """The scripts' own file names are not shipped; their duties are modules (MM4, MM6, MM7)."""
+    stems = {name.rpartition("/")[2] for name in repository_files() if name.startswith("rigd/")}
+    assert not stems & {
+        f"{script}.py" for script in ("float_bot", "env_bot", "main_bot", "stop_bot")
+    }
+    assert not [stem for stem in stems if stem.startswith("utils_")]
+
+
+def test_settings_keys_and_paths_start_no_process() -> None:
+    """What env_bot, security_bot and path_resolver did starts no process (MM7)."""
+    for module in modules("rigd"):
+        if module.startswith(("rigd/config/", "rigd/vault/", "rigd/store/")):
+            spawning = {"subprocess", "multiprocessing", "concurrent.futures", "pty"}
+            assert not spawning & set(imported(module)), module
+
+
+def test_the_aliases_of_the_outputs_are_known_scripts() -> None:
+    """Each output names the documents' script that owned it."""
+    assert all(output.alias for output in OUTPUTS)
