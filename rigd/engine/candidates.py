@@ -117,9 +117,6 @@ async def _try(desk: Desk, candidate: Candidate) -> bool:
     rows = desk.recorder.facts.rows(candidate.strategy, candidate.symbol, candidate.minute)
     if any(row.outcome in _TURNED_DOWN for row in rows):
         return False
-    known = desk.orders.get(_entry_id(desk, candidate))
-    if known is not None:
-        return known.working or known.cum_qty > 0
     approval = _admit(desk, candidate)
     if approval is None:
         return False
@@ -303,13 +300,9 @@ def _window_exposure(desk: Desk, strategy: str) -> Decimal:
     return total
 
 
-def _entry_id(desk: Desk, candidate: Candidate) -> str:
-    return desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry")
-
-
 def _intent(desk: Desk, candidate: Candidate, approval: Approval) -> OrderIntent:
     return OrderIntent(
-        cl_ord_id=_entry_id(desk, candidate),
+        cl_ord_id=desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry"),
         replaces="",
         strategy=candidate.strategy,
         symbol=candidate.symbol,

@@ -167,7 +167,6 @@ class Session:
         if not desk.orders.idle:
             await self._settle_doubts()
             await self._expire_entries(minute)
-            await protection.drop_remainders(desk)
         if not desk.portfolio.flat:
             for position in list(desk.portfolio.positions.values()):
                 if protection.time_is_up(desk, position, minute):

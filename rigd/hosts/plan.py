@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rigd.calendar.exchange import previous_session
+from rigd.calendar.exchange import previous_session, trades_on
 from rigd.config.choices import BrokerCode
 from rigd.core.errors import ConfigError, DataError
 from rigd.hosts.wiring import Plan, session_day, session_settings, windows
@@ -14,6 +14,7 @@ from rigd.market.sample import SAMPLE_DAY, sample_feed
 
 if TYPE_CHECKING:
     from rigd.config.schema import Settings
+    from rigd.core.values import SessionDay
     from rigd.hosts.request import SessionRequest
     from rigd.market.feed import DayFeed
 
@@ -36,6 +37,7 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
     chosen = session_settings(settings, request)
     _require_simulated(chosen)
     day = session_day(request.day or SAMPLE_DAY)
+    _require_trading_day(chosen, day)
     windows(chosen, day)
     if not request.data:
         return Plan(settings=chosen, day=day, feed=sample_feed(day, request.symbols))
@@ -51,6 +53,13 @@ def _require_simulated(settings: Settings) -> None:
     if settings.broker_code is not BrokerCode.SIM:
         msg = f"BROKER_CODE must be SIM for a session on recorded bars, was {settings.broker_code}"
         raise ConfigError(msg, fix="set BROKER_CODE=SIM")
+
+
+def _require_trading_day(settings: Settings, day: SessionDay) -> None:
+    if not trades_on(day.day, settings.trading_days):
+        weekday = f"{day.day:%a}".lower()
+        msg = f"{day.day} must be one of TRADING_DAYS {','.join(settings.trading_days)}: {weekday}"
+        raise ConfigError(msg, fix="choose another day, or add the weekday to TRADING_DAYS")
 
 
 def _require_all(feed: DayFeed) -> None:

@@ -59,6 +59,12 @@ if TYPE_CHECKING:
 CURRENCY = "USD"
 
 
+NOT_BUILT = (
+    "not built yet and not asked, whatever their keys say: black_scholes, fundamentals, imbalance"
+)
+"""What a session says of the filters of document 050 that come with a later version."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A session that could run: checked, and nothing written yet.
@@ -313,6 +319,7 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     recorder.record(NoteMade(topic="vix", text=text))
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
+    recorder.record(NoteMade(topic="filters", text=NOT_BUILT))
     for item in planned:
         window = item.window
         recorder.record(

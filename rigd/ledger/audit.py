@@ -34,12 +34,16 @@ _CURRENCY = schema.TRANSACTION_COLUMNS.index("currency")
 _COLUMNS = ", ".join((*schema.TRANSACTION_COLUMNS[:-1], *schema.SLOT_COLUMNS))
 _TRANSACTION = f"SELECT {_COLUMNS}, hash FROM transactions WHERE txn = ?"  # noqa: S608 - constants
 _LEGS = f"SELECT {', '.join(schema.LEG_COLUMNS)} FROM legs"  # noqa: S608 - constants
+_PLAIN = "account1 <> 0 AND reverses = 0 AND amount1 + amount2 + amount3 + amount4 = 0"
 _ROWS = (
-    "SELECT txn, hash, symbol, reverses, lot, lot_quantity, amount1, account1,"  # noqa: S608 - constants
-    f" amount1 + amount2 + amount3 + amount4, json_array({_COLUMNS})"
+    f"SELECT txn, hash, symbol, {_PLAIN}, lot, lot_quantity, amount1, json_array({_COLUMNS})"  # noqa: S608 - constants
     " FROM transactions ORDER BY txn"
 )
 """What the walk over all transactions reads; SQLite makes the text that is hashed."""
+_DETAILS = (
+    "SELECT account1, reverses, amount1 + amount2 + amount3 + amount4"
+    " FROM transactions WHERE txn = ?"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,7 +146,7 @@ def audit(
             problems += _replay(connection, where, state)
             problems += _side_problems(connection, where, first, state, every_mark=every_mark)
         if not problems:
-            problems += _chart_problems(connection, where)
+            problems += _chart_problems(connection, where, state)
             problems += _mark_problems(connection, where, state)
     except (sqlite3.Error, TypeError, ValueError) as error:
         problems = [*_diagnose(connection, where, first)] or [
@@ -174,37 +178,24 @@ def _replay(connection: sqlite3.Connection, where: str, state: State) -> list[Pr
     head = first = state.head
     txn, suspects = 0, 0
     unsound: list[Problem] = []
-    for (
-        number,
-        stored,
-        symbol,
-        reverses,
-        lot,
-        part,
-        amount,
-        account,
-        total,
-        row,
-    ) in connection.execute(_ROWS):
+    for number, stored, symbol, plain, lot, part, amount, row in connection.execute(_ROWS):
         txn += 1
-        if account:
+        if plain:
             head = sha256(f"{head}{row}".encode()).hexdigest()
-            sound = not lot or move(txn, reverses, symbol, lot, part, amount)
+            sound = not lot or move(txn, 0, symbol, lot, part, amount)
         else:
-            legs = next(groups, [])
-            head = seal(head, row, literal([leg[1:] for leg in legs]))
-            suspects += not _balanced(legs) or {leg.txn for leg in legs} != {txn}
-            unsound_moves = sum(
-                not move(txn, reverses, symbol, leg.lot, leg.quantity, leg.amount)
-                for leg in legs
-                if leg.lot
-            )
-            sound = not unsound_moves
+            account, reverses, total = connection.execute(_DETAILS, (number,)).fetchone()
+            legs = [] if account else next(groups, [])
+            text = "" if account else literal([leg[1:] for leg in legs])
+            head = seal(head, row, text)
+            amiss = not account and not (_balanced(legs) and {leg.txn for leg in legs} == {txn})
+            suspects += amiss or bool(total)
+            moves = [(leg.lot, leg.quantity, leg.amount) for leg in legs if leg.lot]
+            moves += [(lot, part, amount)] if lot else []
+            sound = all([move(txn, reverses, symbol, *each) for each in moves])  # noqa: C419 - every leg moves its lot
         if head != stored or number != txn:
             unknown = _at(where, txn, "does not follow from the one before it")
             return list(_diagnose(connection, where, first)) or [unknown]
-        if total:
-            suspects += 1
         if not sound:
             unsound.append(_at(where, txn, "its lots must close first in, first out"))
     state.txn, state.head = txn, head
@@ -311,13 +302,12 @@ def _before_last_mark(connection: sqlite3.Connection, first: str) -> tuple[int, 
     return item, str(rows[1][1]), f"WHERE item > {item}"
 
 
-def _chart_problems(connection: sqlite3.Connection, where: str) -> Iterator[Problem]:
+def _chart_problems(connection: sqlite3.Connection, where: str, state: State) -> Iterator[Problem]:
     rows = connection.execute(
         "SELECT number, name, kind FROM accounts WHERE version = ? ORDER BY item", (chart.VERSION,)
     ).fetchall()
     expected = [(account.number, account.name, account.kind.value) for account in chart.CHART]
-    posted = connection.execute("SELECT count(*) FROM transactions").fetchone()[0]
-    if (rows or posted) and rows != expected:
+    if (rows or state.txn) and rows != expected:
         yield Problem(where, f"the chart must be version {chart.VERSION} of the code", "accounts")
 
 

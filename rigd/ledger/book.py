@@ -377,8 +377,10 @@ class Ledger:
 
     def _append_mark(self, entry: Entry, session_key: str) -> None:
         state = self._load()
-        values = (session_key, entry.seq, entry.hash, state.txn, state.head, state.sides_digest())
-        self._append("journal_marks", *values)
+        digest = state.sides_digest()
+        self._append(
+            "journal_marks", session_key, entry.seq, entry.hash, state.txn, state.head, digest
+        )
 
     def _append(self, table: str, *values: str | int) -> None:
         state = self._load()
@@ -452,22 +454,20 @@ class Ledger:
         return self._take_correction(record, instant, session_key)
 
     def _take_trade(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
-        fact = execution(record)
-        if fact.external_id in self._keys():
+        if record.exec_key in self._keys():
+            fact = execution(record)
             if self._find(
-                "external_id = ? AND fitid = ?", fact.external_id, self._sealer.fitid(fact)
+                "external_id = ? AND fitid = ?", record.exec_key, self._sealer.fitid(fact)
             ):
                 return 0
             self._queue(record, instant, session_key, "another fill has the same execution key")
             return 0
         try:
-            self._routes.require(fact.event)
-            self._post_executions([fact])
+            return self._take_trades([record])
         except Unmapped as error:
             self._state = None
             self._queue(record, instant, session_key, error.message)
             return 0
-        return 1
 
     def _take_correction(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
         key, cause = record.exec_ref_key, record.exec_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import json.encoder
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,7 @@ ACCOUNT_ID_MAX = 22
 SEPARATOR = "\x1f"
 """Between the parts of a FITID; it is not printable, so no part holds it."""
 
+_quote = json.encoder.encode_basestring
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -170,9 +171,9 @@ def fitid(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def literal(values: Sequence[object]) -> str:
+def literal(value: object) -> str:
     """Return integers, texts and sequences of them as compact JSON, as SQLite's ``json_array``."""
-    return _ENCODE(values)
+    return _ENCODE(value)
 
 
 def slots_of(legs: Sequence[LegRow]) -> Slots:
@@ -254,7 +255,15 @@ def chain(previous: str, *content: object) -> str:
     str
         64 hexadecimal characters.
     """
-    return hashlib.sha256((previous + literal(content)).encode()).hexdigest()
+    parts = [
+        _quote(value)
+        if type(value) is str
+        else str(value)
+        if type(value) is int
+        else literal(value)
+        for value in content
+    ]
+    return hashlib.sha256(f"{previous}[{','.join(parts)}]".encode()).hexdigest()
 
 
 def seal(previous: str, row: str, legs: str = "") -> str:

@@ -19,10 +19,10 @@ class FifoWalk:
         Takes the open lots; empty at first.
     """
 
-    __slots__ = ("_every", "_lots")
+    __slots__ = ("_every", "_lots", "_queue")
 
     def __init__(self, lots: LotBook) -> None:
-        self._lots = lots
+        self._lots, self._queue = lots, lots.queue
         self._every: dict[int, Lot] = {}
 
     def move(
@@ -51,7 +51,7 @@ class FifoWalk:
         size, cost = sign * quantity, sign * amount
         if reverses:
             return self._undo(reverses, symbol, number, size, cost)
-        queue = self._lots.queue(symbol)
+        queue = self._queue(symbol)
         oldest = queue[0] if queue else None
         if number == txn:
             self._every[number] = opened = Lot(number, sign, size, cost)

@@ -88,7 +88,7 @@ class Lot:
         if left < 0:
             msg = f"lot {self.number} holds {self.open_quantity} units, cannot close {quantity}"
             raise LedgerError(msg)
-        cost_left = self.cost - share(self.cost, self.quantity - left, self.quantity)
+        cost_left = self.cost - share(self.cost, self.quantity - left, self.quantity) if left else 0
         piece = self.open_cost - cost_left
         self.open_quantity = left
         self.open_cost = cost_left

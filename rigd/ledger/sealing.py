@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rigd.ledger.posting import Execution
 
 _quote = json.encoder.encode_basestring
+_TEXT = '%s[%s,"%s","%s","%s","%s",%s,%s,%s,%s,%s,%s,%s,"%s",%s' + ",%s" * 12 + "]"
+# The hash before, then the row as JSON. Formatting by % takes half the time of an f-string here.
 
 
 class Sealer:
@@ -74,41 +76,21 @@ class Sealer:
         fitid, currency, count = self.fitid(fact), self._currency, len(legs)
         quantity, amount = sign * size, -sign * notional - fee
         slots = slots_of(legs)
-        lot, part, first, one, second, two, third, three, fourth, four = slots
-        text = (
-            f'{previous}[{txn},"{fitid}","{event}","{at}","{traded_at}",{_quote(external_id)},'
-            f"{_quote(because)},{_quote(symbol)},{quantity},{price},{amount},{fee},"
-            f'"{currency}",{_quote(by)},{reverses},{count},{lot},{part},{first},{one},'
-            f"{second},{two},{third},{three},{fourth},{four}]"
+        told = (quantity, price, amount, fee, currency)
+        text = _TEXT % (
+            *(previous, txn, fitid, event, at, traded_at),
+            *(_quote(external_id), _quote(because), _quote(symbol)),
+            *told,
+            *(_quote(by), reverses, count),
+            *slots,
         )
         if slots is NO_SLOTS:
             text += literal([leg[1:] for leg in legs])
+        digest = sha256(text.encode()).hexdigest()
         return (
-            txn,
-            fitid,
-            event,
-            at,
-            traded_at,
-            external_id,
-            because,
-            symbol,
-            quantity,
-            price,
-            amount,
-            fee,
-            currency,
-            by,
-            reverses,
-            count,
-            lot,
-            part,
-            first,
-            one,
-            second,
-            two,
-            third,
-            three,
-            fourth,
-            four,
-            sha256(text.encode()).hexdigest(),
+            *(txn, fitid, event, at, traded_at, external_id, because, symbol),
+            *told,
+            *(by, reverses, count),
+            *slots,
+            digest,
         )

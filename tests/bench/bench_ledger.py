@@ -1,23 +1,27 @@
 """Books against their limits: ``python -m tests.bench.bench_ledger`` (PERFORMANCE P8, P9).
 
-Every ratio has both sides in the same run, measured in turns. The figures of beancount are its
-parser and checks on the ledger's own export, without its cache.
+Every figure stands beside its floor, measured in turns in the same run: one fdatasync, the same
+rows put into bare tables without keys, checks, triggers or hashes, the same rows read back and
+nothing done with them. The figures of beancount are its parser and checks on the ledger's own
+export, without its cache. Where other work shares the cores, compare the processor times.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.values import Side
 from rigd.ledger import beancount
-from rigd.ledger.book import Ledger
+from rigd.ledger.book import BATCH_SIZE, Ledger
 from rigd.store.database import open_database
 from tests.ledger.books import ACCOUNT, BOT, KEY, entry, fill, started
 
@@ -29,13 +33,24 @@ if TYPE_CHECKING:
 TRANSACTIONS = 20_000
 ROUNDS = 5
 POSTS = 400
+WRITTEN = ("transactions", "legs", "journal_marks")
+"""The tables that posting a trade writes to."""
+
+
+class Spent(NamedTuple):
+    """What a call took [s]."""
+
+    wall: float
+    processor: float
 
 
 def main() -> int:
-    """Print every figure and its goal."""
+    """Print every figure with its floor and its goal."""
+    report("", "floor", "figure", "ratio", "goal")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         durable_posts(Path(folder))
-        batches_and_verification(Path(folder))
+        path = batches(Path(folder))
+        verification(Path(folder), path)
     return 0
 
 
@@ -47,57 +62,116 @@ def durable_posts(folder: Path) -> None:
     handle = os.open(folder / "floor", os.O_CREAT | os.O_RDWR)
     os.pwrite(handle, b"\0" * (1 << 20), 0)
     os.fsync(handle)
-    floor, posts = [], []
-    for number, record in enumerate(records):
-        floor.append(seconds(lambda at=256 * number: synced_write(handle, at)))
-        posts.append(seconds(lambda each=record: books.post(each, KEY)))
+    with closing(open_database(folder / "bare.db")) as bare:
+        bare.execute("CREATE TABLE bare(n INTEGER PRIMARY KEY, row TEXT)")
+        floor, commits, posts = [], [], []
+        for number, record in enumerate(records):
+            floor.append(spent(lambda at=256 * number: synced_write(handle, at)).wall)
+            commits.append(spent(lambda: commit_row(bare)).wall)
+            posts.append(spent(lambda each=record: books.post(each, KEY)).wall)
     os.close(handle)
     books.close()
-    low, high = statistics.median(floor), statistics.median(posts)
-    report("fdatasync floor, p50", f"{low * 1e6:.0f} us")
-    report("durable post, p50", f"{high * 1e6:.0f} us")
-    report("durable post / floor", f"{high / low:.2f}", "P8: at most 1.6")
-    cpu = seconds_of_posting_without_sync(records)
-    report("durable post without the disk, p50", f"{cpu * 1e6:.0f} us")
+    sync, commit, post = (statistics.median(times) for times in (floor, commits, posts))
+    report("durable post / one fdatasync", us(sync), us(post), f"{post / sync:.2f}", "P8: <= 1.6")
+    report("  the same / a bare commit of one row", us(commit), us(post), f"{post / commit:.2f}")
+    memory = seconds_of_posting_without_sync(records)
+    report("  of it without the disk", us(0), us(memory), f"{memory / sync:.2f}")
 
 
 def seconds_of_posting_without_sync(records: list[Entry]) -> float:
     """Return what a post costs in memory, where nothing is synced."""
-    import sqlite3  # noqa: PLC0415 - only this figure needs it
-
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys=ON")
     books = Ledger(connection, identity=BOT, account=ACCOUNT)
     books.post(entry(1, started()), KEY)
-    return statistics.median(seconds(lambda each=each: books.post(each, KEY)) for each in records)
+    posts = [spent(lambda each=each: books.post(each, KEY)).wall for each in records]
+    return statistics.median(posts)
 
 
-def batches_and_verification(folder: Path) -> None:
-    """Open and verify a large ledger in turns with beancount."""
-    path, text = folder / "large.db", folder / "large.beancount"
-    post_in_batches(path, text)
-    gc.collect()
-    ours, sums, theirs = [], [], []
-    for _ in range(ROUNDS):
-        ours.append(seconds(lambda: open_and_verify(path)))
-        sums.append(seconds(lambda: open_and_verify(path, balances=True)))
-        theirs.append(seconds(lambda: load(text)))
-    low, high = statistics.median(ours), statistics.median(theirs)
-    report(f"open + verify, {TRANSACTIONS:,} transactions", f"{low * 1e3:.0f} ms")
-    report("the same and all balances", f"{statistics.median(sums) * 1e3:.0f} ms")
-    report("beancount load of the same", f"{high * 1e3:.0f} ms")
-    report("beancount / ours", f"{high / low:.1f}", "P9: at least 30")
+def commit_row(connection: sqlite3.Connection) -> None:
+    """Commit one row as long as a transaction's, durably."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT INTO bare(row) VALUES (?)", ("x" * 350,))
+    connection.execute("COMMIT")
 
 
-def post_in_batches(path: Path, text: Path) -> None:
-    """Post a large ledger in batches and export it."""
-    books = Ledger(open_database(path), identity=BOT, account=ACCOUNT)
-    books.post(entry(1, started()), KEY)
+def batches(folder: Path) -> Path:
+    """Compare posting many records with putting the same rows into bare tables, in turns."""
     records = [entry(seq, each) for seq, each in enumerate(fills(TRANSACTIONS - 1), start=2)]
-    spent = seconds(lambda: books.post_batch(records, KEY))
-    report("batch posting", f"{len(records) / spent:,.0f} a second", "P8: at least 90,000")
-    text.write_text(beancount.render(books.statement()), encoding="utf-8")
-    books.close()
+    ours: list[Spent] = []
+    bare: list[Spent] = []
+    path = folder / "unmade"
+    for number in range(ROUNDS):
+        path = folder / f"large{number}.db"
+        books = Ledger(open_database(path), identity=BOT, account=ACCOUNT)
+        books.post(entry(1, started()), KEY)
+        gc.collect()
+        ours.append(spent(lambda books=books: books.post_batch(records, KEY)))
+        books.close()
+        bare.append(spent_on_bare_rows(path, folder / f"bare{number}.db"))
+    for name, kind in (("", "wall"), ("  in processor time", "processor")):
+        floor, figure = (
+            statistics.median(getattr(each, kind) for each in times) / len(records)
+            for times in (bare, ours)
+        )
+        goal = "" if name else "P8: >= 90,000/s"
+        what = name or "batch posting / bare inserts of the same rows"
+        report(what, rate(floor), rate(figure), f"{figure / floor:.2f}", goal)
+    return path
+
+
+def spent_on_bare_rows(source: Path, target: Path) -> Spent:
+    """Put a ledger's rows into tables that refuse nothing, as many to a commit."""
+    with closing(sqlite3.connect(source)) as made:
+        rows = {name: made.execute(f"SELECT * FROM {name}").fetchall() for name in WRITTEN}  # noqa: S608 - constants
+    with closing(open_database(target)) as connection:
+        inserts = {}
+        for name, table in rows.items():
+            width = len(table[0]) if table else 1
+            columns = ", ".join(f"c{number}" for number in range(width))
+            connection.execute(f"CREATE TABLE {name} ({columns})")
+            inserts[name] = f"INSERT INTO {name} VALUES ({','.join('?' * width)})"  # noqa: S608 - constants
+
+        def insert() -> None:
+            for begin in range(0, TRANSACTIONS, BATCH_SIZE):
+                connection.execute("BEGIN IMMEDIATE")
+                for name, table in rows.items():
+                    connection.executemany(inserts[name], table[begin : begin + BATCH_SIZE])
+                connection.execute("COMMIT")
+
+        return spent(insert)
+
+
+def verification(folder: Path, path: Path) -> None:
+    """Open and verify a large ledger in turns with beancount, and with reading it alone."""
+    text = folder / "large.beancount"
+    with closing(Ledger(open_database(path), identity=BOT, account=ACCOUNT)) as books:
+        text.write_text(beancount.render(books.statement()), encoding="utf-8")
+    gc.collect()
+    reads, ours, sums, theirs = [], [], [], []
+    for _ in range(ROUNDS):
+        reads.append(spent(lambda: read_rows(path)))
+        ours.append(spent(lambda: open_and_verify(path)))
+        sums.append(spent(lambda: open_and_verify(path, balances=True)))
+        theirs.append(spent(lambda: load(text)))
+    for name, kind in (("", "wall"), ("  in processor time", "processor")):
+        read, verify, total, peer = (
+            statistics.median(getattr(each, kind) for each in times)
+            for times in (reads, ours, sums, theirs)
+        )
+        what = name or f"open + verify {TRANSACTIONS:,} / reading the rows"
+        report(what, ms(read), ms(verify), f"{verify / read:.2f}")
+        report(name or "  with all balances", ms(read), ms(total), f"{total / read:.2f}")
+        goal = "" if name else "P9: >= 30"
+        what = name or "beancount's load / open + verify"
+        report(what, ms(verify), ms(peer), f"{peer / verify:.1f}", goal)
+
+
+def read_rows(path: Path) -> None:
+    """Read every transaction's row and do nothing with it."""
+    with closing(open_database(path, wal_reserve=False)) as connection:
+        for _ in connection.execute("SELECT * FROM transactions"):
+            pass
 
 
 def fills(count: int) -> list[FillRecorded]:
@@ -144,16 +218,32 @@ def synced_write(handle: int, at: int) -> None:
     os.fdatasync(handle)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long a call takes [s]."""
-    begin = time.perf_counter()
+def spent(work: Callable[[], object]) -> Spent:
+    """Return how long a call takes."""
+    begin, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - begin
+    return Spent(time.perf_counter() - begin, time.process_time() - used)
 
 
-def report(what: str, value: str, goal: str = "") -> None:
+def us(seconds: float) -> str:
+    """Return a time in microseconds."""
+    return f"{seconds * 1e6:.0f} us" if seconds else ""
+
+
+def ms(seconds: float) -> str:
+    """Return a time in milliseconds."""
+    return f"{seconds * 1e3:.0f} ms"
+
+
+def rate(seconds: float) -> str:
+    """Return how many times a second something that takes so long can be done."""
+    return f"{1 / seconds:,.0f}/s"
+
+
+def report(what: str, floor: str, figure: str, ratio: str, goal: str = "") -> None:
     """Print one line."""
-    sys.stdout.write(f"{what:52s}{value:>18s}  {goal}\n")
+    sys.stdout.write(f"{what:46s}{floor:>12s}{figure:>12s}{ratio:>8s}  {goal}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

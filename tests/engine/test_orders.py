@@ -185,6 +185,26 @@ def test_c29_a_stale_status_never_reopens_a_terminal_order(end, stale) -> None:
     assert table.desk.orders.working() == []
 
 
+def test_c29_the_latch_holds_against_the_journal_too() -> None:
+    """A record that would reopen a terminal order is folded without effect on its status."""
+    table = Table()
+    order = table.send()
+    table.broker.fill(order.intent.cl_ord_id, "100", "50")
+    table.drain()
+    table.desk.orders.fold(
+        OrderUpdated(
+            cl_ord_id=order.intent.cl_ord_id,
+            broker_order_id="B1",
+            status=OrdStatus.NEW,
+            cum_qty=Decimal(0),
+            in_doubt=False,
+            evidence="event",
+            reason="",
+        )
+    )
+    assert (order.status, order.cum_qty, order.working) == (OrdStatus.FILLED, 100, False)
+
+
 def test_a_stale_new_does_not_undo_a_partial_fill() -> None:
     """Statuses never lower what was filled."""
     table = Table()

@@ -25,6 +25,7 @@ from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrderRequest, OrdType
 from rigd.core.values import SessionDay, Side
 from rigd.hosts import wiring
+from rigd.risk.kill_switch import LatchState
 from tests.engine.world import World, real_bars, settings, truth
 
 DAY = date(2013, 10, 8)
@@ -153,6 +154,19 @@ def test_nothing_is_sent_before_the_first_reconciliation() -> None:
     world.run()
     assert seen["reconciled"] == rows
     assert len(world.log.rows) > rows
+
+
+def test_an_entry_that_was_never_sent_is_dropped_when_risk_has_stopped() -> None:
+    """I-12: a crash between intent and send, then a latched kill switch: nothing is entered."""
+    base = undisturbed(MODELS["smooth"])
+    first = base.kinds().index("OrderIntent") + 1
+    world = base.again(first, base.journal.marks[first - 1])
+    world.latch = LatchState(tripped=True, cause="daily_loss_limit", detail="latched", pnl="-1")
+    world.run()
+    assert truth(world)["orders"] == {}
+    assert [intent.cl_ord_id for intent in world.intents] == [base.intents[0].cl_ord_id]
+    assert world.session.closed.exit_code == 4
+    assert world.session.closed.flat
 
 
 def test_running_a_minute_again_records_nothing_twice() -> None:

@@ -32,7 +32,7 @@ from rigd.core.values import Bar, ExitReason
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
-from tests.engine.world import DAY, World, real_bars, settings, truth
+from tests.engine.world import DAY, Table, World, real_bars, settings, truth
 from tests.strategy.days import flat
 
 FRIDAY = date(2013, 10, 4)
@@ -531,3 +531,38 @@ def test_a_breach_or_a_fatal_error_while_ready_and_flat(closing, path) -> None:
     run.run(start)
     assert states(run)[-2:] == [BotState.IDLE, *path]
     assert run.session.desk.recorder.facts.risk_mode is RiskMode.HALTED
+
+
+def test_states_step_at_the_minutes_of_their_windows() -> None:
+    """SPEC §3a: open 0-20-30-60, mid 150-165-175-205, close 364-369-372-387."""
+    run = world().run()
+    opens = run.day.open
+    found = [
+        (entry.at - opens) // timedelta(minutes=1)
+        for entry in run.journal.entries()
+        if isinstance(entry.record, StateChanged)
+    ]
+    assert found == [0, 0, 0, 20, 30, 60, 150, 165, 175, 205, 364, 369, 372, 387]
+
+
+def test_a_minute_is_quiet_only_when_nothing_is_due() -> None:
+    """A position without a resting order, a working order, a gap or a closing is not quiet."""
+    table = Table()
+    session, desk = table.session, table.desk
+    asyncio.run(session.before_minute(0))
+    assert session.is_quiet(5)
+    assert not session.is_quiet(20)
+    order = table.send()
+    assert not session.is_quiet(5)
+    table.broker.fill(order.intent.cl_ord_id, "100", "100")
+    table.drain()
+    assert desk.orders.idle
+    assert not session.is_quiet(5)
+    table.broker.fill(table.exit().intent.cl_ord_id, "100", "100")
+    table.drain()
+    assert session.is_quiet(5)
+    desk.gap_seen = True
+    assert not session.is_quiet(5)
+    desk.gap_seen = False
+    session._start_closing(Closing.STOP, "test")
+    assert not session.is_quiet(5)

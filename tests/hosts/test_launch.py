@@ -18,7 +18,7 @@ from rigd.core.errors import (
     LogicError,
 )
 from rigd.core.events import Command, CommandObeyed
-from rigd.hosts import finishing, launch, supervisor
+from rigd.hosts import finishing, supervisor
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
@@ -342,4 +342,3 @@ def test_fields_of_a_file_that_is_missing_or_broken_are_none(tmp_path) -> None:
     assert read_fields(tmp_path / "x.json") == {}
     (tmp_path / "x.json").write_text("[1]")
     assert read_fields(tmp_path / "x.json") == {}
-    assert launch.NOTEBOOK == "session.ipynb"

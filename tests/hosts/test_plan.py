@@ -99,3 +99,10 @@ def test_recorded_bars_are_for_the_simulated_broker_alone(folder) -> None:
     """No order of a replay reaches a real broker."""
     with pytest.raises(ConfigError, match=r"BROKER_CODE must be SIM .* was ALPACA"):
         make_plan(settings(broker_code="ALPACA"), replace(OF_FILES, data=str(folder)))
+
+
+def test_a_weekday_outside_trading_days_is_refused(folder) -> None:
+    """TRADING_DAYS is obeyed: a Monday is no day of a bot that trades from Tuesday on."""
+    chosen = settings(TRADING_DAYS="tue,wed,thu,fri")
+    with pytest.raises(ConfigError, match="TRADING_DAYS tue,wed,thu,fri: mon"):
+        make_plan(chosen, replace(OF_FILES, data=str(folder)))

@@ -59,6 +59,17 @@ def test_literals_are_those_of_the_database(values):
     assert json.loads(found) == values
 
 
+@given(st.lists(st.one_of(st.integers(), st.text(), st.tuples(st.integers(), st.text()))))
+def test_a_chain_is_the_sha256_over_the_hash_before_and_the_row(content):
+    """The row is compact JSON, whatever is in it."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    try:
+        expected = hashlib.sha256(f"{'a' * 64}{text}".encode()).hexdigest()
+    except UnicodeEncodeError:
+        return
+    assert entries.chain("a" * 64, *content) == expected
+
+
 def leg(number, account, amount, lot=0, quantity=0):
     return entries.Leg(7, number, account, "USD", amount, lot, quantity)
 

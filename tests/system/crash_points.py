@@ -12,6 +12,7 @@ import signal
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigd.ledger.book import Ledger
@@ -25,6 +26,20 @@ BEFORE, TORN, WRITTEN, SYNCED = "before", "torn", "written", "synced"
 HOWS = (BEFORE, TORN, WRITTEN, SYNCED)
 
 _FILES = {"journal.log": "journal", "simulated_broker": "broker"}
+
+_CHANGES = (
+    "pwrite",
+    "write",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "replace",
+    "rename",
+    "symlink",
+    "unlink",
+    "mkdir",
+)
+"""Functions of ``os`` that change a file or make a change last."""
 
 
 def die() -> None:
@@ -90,8 +105,7 @@ class CrashPoint:
         vars_of_class._append_mark = watched_mark
 
     def _step_into_os(self) -> None:
-        names = "pwrite write fsync fdatasync ftruncate replace rename symlink unlink mkdir".split()
-        for name in names:
+        for name in _CHANGES:
             setattr(os, name, self._watched(getattr(os, name)))
 
     def _watched(self, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -137,5 +151,5 @@ class _ChainOs:
 
 
 def _kind_of(descriptor: int) -> str:
-    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
     return next((kind for part, kind in _FILES.items() if part in path), "other")

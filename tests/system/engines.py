@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -163,8 +162,3 @@ def _last_words(home: Path) -> str:
 def spread(count: int, last: int) -> list[int]:
     """Return `count` record numbers from 1 to `last`, evenly spread."""
     return [round(1 + (last - 1) * place / max(count - 1, 1)) for place in range(count)]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout
-from rigd.core.events import FillRecorded, OrderIntent, SessionClosed, TradeClosed
+from rigd.core.errors import Problem
+from rigd.core.events import Entry, FillRecorded, OrderIntent, SessionClosed, TradeClosed
 from rigd.hosts import records
 from rigd.hosts.books import open_books
 from rigd.hosts.bot import open_bot
@@ -22,8 +23,6 @@ from rigd.store.paths import Home
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rigd.core.errors import Problem
-    from rigd.core.events import Entry
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 

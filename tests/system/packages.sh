@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Install the Debian packages that the system tests need; name them where that may not be done.
+# Install the Debian packages that the system tests use, where that may be done. Where it may not,
+# say which tests are not run, and go on.
 set -euo pipefail
-needed="" # none yet; names separated by blanks
+needed="strace" # names separated by blanks
+uses="the test that kills a session at system calls (tests/system/test_crashes.py)"
 
 missing=""
 for package in $needed; do
-	dpkg-query --show --showformat='${Status}\n' "$package" 2>/dev/null |
-		grep -q 'ok installed' || missing="$missing $package"
+	command -v "$package" >/dev/null 2>&1 || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
-if [ "$(id -u)" != 0 ]; then
-	echo "the system tests need these Debian packages:$missing" >&2
-	exit 1
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+	echo "not installed:$missing; not run: $uses" >&2
+	exit 0
 fi
-apt-get update
 # shellcheck disable=SC2086
-apt-get install -y --no-install-recommends $missing
+if ! { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; }; then
+	echo "could not be installed:$missing; not run: $uses" >&2
+fi

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -20,7 +21,6 @@ from tests.system.evidence import bot_tree, session_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 POLL_S = 0.02
 PATIENCE_S = 60.0
@@ -40,7 +40,7 @@ class Ran:
 def run_rigd(home: Path, *arguments: str) -> Ran:
     """Run one command of rigd to its end."""
     began = time.monotonic()
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
         _command(arguments),
         env=_environment(home),
         cwd=checkout(),
@@ -111,7 +111,7 @@ class Running:
 @contextmanager
 def session_of(home: Path, *arguments: str) -> Iterator[Running]:
     """Run `rigd session` in the background; whatever of it still runs at the end is killed."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         _command(("session", *arguments)),
         env=_environment(home),
         cwd=checkout(),

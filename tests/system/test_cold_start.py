@@ -29,7 +29,7 @@ COMMANDS = {
 def seconds(arguments: tuple[str, ...]) -> float:
     """The wall time of one Python process."""
     began = time.monotonic()
-    subprocess.run(
+    subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, *arguments], cwd=checkout(), check=True, stdout=subprocess.DEVNULL
     )
     return time.monotonic() - began

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-PACED = ("--speed", "600", "--set", "STATUS_INTERVAL_MS=100")
+PACED = ("--speed", "1200", "--set", "STATUS_INTERVAL_MS=100")
 
 
 def by_command(home: Path, command: str) -> None:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+ENGINE = (sys.executable, "-m", "tests.system.engine_process")
 
 MOMENTS = 200
 """Moments spread over the journal's growth (the issue's figure)."""
@@ -178,7 +181,7 @@ def test_killed_through_papermill(
     for place, nth in enumerate((count // 10, count // 4, count // 2, count * 3 // 4, count - 9)):
         home = tmp_path / f"{place}"
         with session_of(home, *paced) as running:
-            wait_until("the journal", lambda home=home: journal_lines(home) >= nth)
+            wait_until("the journal", partial(has_grown, home, nth))
             running.kernel.kill()
             assert running.ended().code == 1
         again = run_rigd(home, "session", *paced)
@@ -187,13 +190,13 @@ def test_killed_through_papermill(
     figure("kill -9 of a real kernel", f"5 moments, {time.monotonic() - began:.0f} s")
 
 
-def journal_lines(home: Path) -> int:
-    """How many records the journal of the only session holds; 0 while there is none."""
+def has_grown(home: Path, records: int) -> bool:
+    """Tell whether the journal of the only session holds so many records."""
     found = list((home / "runs").glob("RIGD_*/sessions/*/journal.log"))
     if not found:
-        return 0
+        return False
     with found[0].open("rb") as journal:
-        return journal.read(1 << 20).count(b"\n")
+        return journal.read(1 << 20).count(b"\n") >= records
 
 
 def test_killed_at_system_calls(
@@ -209,14 +212,16 @@ def test_killed_at_system_calls(
     calls = "pwrite64,write,fsync,fdatasync,rename,ftruncate"
     for nth in range(20, 620, 50):
         home = shutil.copytree(template, tmp_path / f"{nth}")
-        engine = [sys.executable, "-m", "tests.system.engine_process"]
         arguments = [str(home), small.engines.request]
         inject = f"--inject={calls}:signal=KILL:when={nth}"
-        command = [strace, "-f", "-qq", "-o", "/dev/null", inject, *engine, *arguments]
-        done = subprocess.run(command, cwd=checkout(), capture_output=True, check=False)
+        command = [strace, "-f", "-qq", "-o", "/dev/null", inject, *ENGINE, *arguments]
+        done = subprocess.run(  # noqa: S603 - strace and our own interpreter
+            command, cwd=checkout(), capture_output=True, check=False
+        )
         killed += done.returncode != 0
         if not is_sealed(home):
-            subprocess.run([*engine, *arguments], cwd=checkout(), check=True)
+            again = [*ENGINE, *arguments]
+            subprocess.run(again, cwd=checkout(), check=True)  # noqa: S603 - our own interpreter
         assert differences(read_left(home), small.left) == [], f"killed at system call {nth}"
     assert killed
     figure("kill -9 at system calls", f"{killed} deaths, {time.monotonic() - began:.0f} s")

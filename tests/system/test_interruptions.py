@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-PACED = ("--speed", "600", "--set", "STATUS_INTERVAL_MS=100")
-"""A minute in a tenth of a second: time to interrupt while positions are open."""
+PACED = ("--speed", "1200", "--set", "STATUS_INTERVAL_MS=100")
+"""A minute in a twentieth of a second: time to interrupt while positions are open."""
 
 
 def graceful(home: Path, running: Running, ran: Ran, *, reason: str, state: str) -> Left:
