@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from rigd.config import rules
@@ -734,6 +734,9 @@ class Settings(BaseModel):
         names = (self.strategy_override,) if self.strategy_override else self.strategy_sequence
         return tuple(name for name in names if getattr(self, f"strat_{name}_enabled"))
 
+    _views: dict[str, StrategySettings] = PrivateAttr(default_factory=dict)
+    """The views made so far: a frozen value has the same ones for ever."""
+
     def strategy(self, name: str) -> StrategySettings:
         """Return every key that concerns one strategy.
 
@@ -755,6 +758,12 @@ class Settings(BaseModel):
         if name not in STRATEGIES:
             msg = f"strategy must be one of {', '.join(STRATEGIES)}, was {name!r}"
             raise LogicError(msg)
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = self._view_of(name)
+        return view
+
+    def _view_of(self, name: str) -> StrategySettings:
         values: dict[str, Any] = dict(self)
         own_trail = values[f"trail_pct_{name}"]
         return StrategySettings(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
-
 from rigd.core.errors import LedgerError
 
 
@@ -95,12 +93,8 @@ class Lot:
         return piece
 
 
-class Closed(NamedTuple):
-    """A part of a lot that a fill closed."""
-
-    lot: int
-    quantity: int
-    cost: int
+Closed = tuple[int, int, int]
+"""A part of a lot that a fill closed: the lot's number, the quantity and its cost."""
 
 
 class LotBook:
@@ -148,7 +142,7 @@ class LotBook:
         while quantity and queue and queue[0].sign != sign:
             lot = queue[0]
             part = min(quantity, lot.open_quantity)
-            closed.append(Closed(lot.number, part, lot.take(part)))
+            closed.append((lot.number, part, lot.take(part)))
             if not lot.open_quantity:
                 queue.popleft()
             quantity -= part

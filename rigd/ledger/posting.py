@@ -26,7 +26,6 @@ _SCALES = {
     decimals: Decimal(10**decimals)
     for decimals in (MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS)
 }
-_SIDE = {1: "buy", -1: "sale"}
 _SIDES = {side: (side.value, side.sign) for side in Side}
 
 
@@ -75,39 +74,50 @@ class Routes:
     ----------
     mapping
         Event type to accounts; rows may be missing.
+
+    Attributes
+    ----------
+    events
+        The events that have a row.
+    opening, closing
+        The accounts of a fill that opens a lot and of one that closes lots, by its sign; one that
+        the mapping lacks raises Unmapped.
     """
 
-    __slots__ = ("_closing", "_events", "_fees", "_opening")
+    __slots__ = ("_fees", "closing", "events", "opening")
 
     def __init__(self, mapping: Mapping[EventType, Rule]) -> None:
         commission = mapping.get(EventType.COMMISSION)
-        self._events = frozenset(event.value for event in mapping)
         self._fees = commission.debit if commission is not None else 0
-        self._opening = {
-            1: _route(mapping, EventType.BUY),
-            -1: _route(mapping, EventType.SELL_SHORT),
-        }
-        self._closing = {
-            1: _route(mapping, EventType.BUY_TO_COVER),
-            -1: _route(mapping, EventType.SELL),
-        }
-
-    def opening(self, sign: int) -> Route:
-        """Return the accounts of a fill that opens a lot."""
-        return self._opening[sign] or _unmapped(f"a {_SIDE[sign]} that opens a position")
-
-    def closing(self, sign: int) -> Route:
-        """Return the accounts of a fill that closes lots."""
-        return self._closing[sign] or _unmapped(f"a {_SIDE[sign]} that closes a position")
+        self.events = frozenset(event.value for event in mapping)
+        self.opening = _Sides("a {} that opens a position")
+        self.closing = _Sides("a {} that closes a position")
+        for sides, sign, event in (
+            (self.opening, 1, EventType.BUY),
+            (self.opening, -1, EventType.SELL_SHORT),
+            (self.closing, 1, EventType.BUY_TO_COVER),
+            (self.closing, -1, EventType.SELL),
+        ):
+            route = _route(mapping, event)
+            if route is not None:
+                sides[sign] = route
 
     def fees(self) -> int:
         """Return the account of commissions."""
         return self._fees or _unmapped("commission")
 
-    def require(self, event: str) -> None:
-        """Raise Unmapped when the mapping has no row for an event."""
-        if event not in self._events:
-            _unmapped(event)
+
+class _Sides(dict[int, Route]):
+    """The accounts of a buy (+1) and of a sale (-1)."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+
+    def __missing__(self, sign: int) -> NoReturn:
+        _unmapped(self._what.format("buy" if sign > 0 else "sale"))
 
 
 def execution(fill: FillRecorded, *, because: str = "") -> Execution:
@@ -184,13 +194,14 @@ def compose(
         At least two legs that sum to zero.
     """
     event, _, _, _, _, symbol, sign, size, _, notional, fee, _ = fact
-    routes.require(event)
+    if event not in routes.events:
+        _unmapped(event)
     queue = lots.queue(symbol)
     if queue and queue[0].sign != sign:
-        route = routes.closing(sign)
+        route = routes.closing[sign]
         legs = _close(fact, lots, routes, currency, txn)
     else:
-        route = routes.opening(sign)
+        route = routes.opening[sign]
         legs = [(txn, 1, route.inventory, currency, sign * notional, txn, sign * size)]
         queue.append(Lot(txn, sign, size, notional))
     if fee:
@@ -202,7 +213,7 @@ def compose(
 def _close(fact: Execution, lots: LotBook, routes: Routes, currency: str, txn: int) -> list[LegRow]:
     """Return the legs of what a fill closes and opens, and of the difference."""
     sign, size, notional = fact.sign, fact.quantity, fact.notional
-    route = routes.closing(sign)
+    route = routes.closing[sign]
     closed, rest = lots.fill(fact.symbol, sign, size)
     legs: list[LegRow] = []
     difference = 0
@@ -211,7 +222,7 @@ def _close(fact: Execution, lots: LotBook, routes: Routes, currency: str, txn: i
         difference -= sign * cost
     if rest:
         settled = share(notional, size - rest, size)
-        left, opening = notional - settled, routes.opening(sign)
+        left, opening = notional - settled, routes.opening[sign]
         legs.append((
             txn,
             len(legs) + 1,

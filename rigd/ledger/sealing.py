@@ -76,21 +76,44 @@ class Sealer:
         fitid, currency, count = self.fitid(fact), self._currency, len(legs)
         quantity, amount = sign * size, -sign * notional - fee
         slots = slots_of(legs)
-        told = (quantity, price, amount, fee, currency)
-        text = _TEXT % (
-            *(previous, txn, fitid, event, at, traded_at),
-            *(_quote(external_id), _quote(because), _quote(symbol)),
-            *told,
-            *(_quote(by), reverses, count),
-            *slots,
+        told = (
+            txn,
+            fitid,
+            event,
+            at,
+            traded_at,
+            external_id,
+            because,
+            symbol,
+            quantity,
+            price,
+            amount,
+            fee,
+            currency,
+            by,
+            reverses,
+            count,
         )
+        quoted = (
+            previous,
+            txn,
+            fitid,
+            event,
+            at,
+            traded_at,
+            _quote(external_id),
+            _quote(because),
+            _quote(symbol),
+            quantity,
+            price,
+            amount,
+            fee,
+            currency,
+            _quote(by),
+            reverses,
+            count,
+        )
+        text = _TEXT % (quoted + slots)
         if slots is NO_SLOTS:
             text += literal([leg[1:] for leg in legs])
-        digest = sha256(text.encode()).hexdigest()
-        return (
-            *(txn, fitid, event, at, traded_at, external_id, because, symbol),
-            *told,
-            *(by, reverses, count),
-            *slots,
-            digest,
-        )
+        return (*told, *slots, sha256(text.encode()).hexdigest())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rigd.core.errors import LedgerError
 from rigd.core.money import from_units, notional
-from rigd.ledger.lots import Closed, Lot, LotBook, share
+from rigd.ledger.lots import Lot, LotBook, share
 
 
 @given(st.integers(-(10**18), 10**18), st.integers(0, 10**15), st.integers(1, 10**15))
@@ -54,7 +54,7 @@ def test_a_fill_closes_the_oldest_lots_first():
     """A sale of 7 closes the lot of 5 and 2 of the lot of 4."""
     book = LotBook()
     book.queue("SPY").extend([Lot(1, 1, 5, 50), Lot(2, 1, 4, 48)])
-    assert book.fill("SPY", -1, 7) == ([Closed(1, 5, 50), Closed(2, 2, 24)], 0)
+    assert book.fill("SPY", -1, 7) == ([(1, 5, 50), (2, 2, 24)], 0)
     assert [lot.number for lot in book.queue("SPY")] == [2]
 
 
@@ -62,7 +62,7 @@ def test_a_fill_that_is_too_large_leaves_a_rest():
     """What nothing stands against is returned, to open a lot."""
     book = LotBook()
     book.queue("SPY").append(Lot(1, -1, 5, 50))
-    assert book.fill("SPY", 1, 8) == ([Closed(1, 5, 50)], 3)
+    assert book.fill("SPY", 1, 8) == ([(1, 5, 50)], 3)
     assert book.symbols() == []
 
 
