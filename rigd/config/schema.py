@@ -44,7 +44,7 @@ from rigd.core.errors import LogicError
 from rigd.core.values import STRATEGIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 GENERAL = "General"
 RISK = "Risk"
@@ -736,6 +736,12 @@ class Settings(BaseModel):
 
     _views: dict[str, StrategySettings] = PrivateAttr(default_factory=dict)
     """The views made so far: a frozen value has the same ones for ever."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some values replaced; it makes its own views."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._views = {}  # noqa: SLF001 - of the same class
+        return copied
 
     def strategy(self, name: str) -> StrategySettings:
         """Return every key that concerns one strategy.

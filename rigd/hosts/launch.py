@@ -17,6 +17,7 @@ from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
+from rigd.core.lifecycle import BotState
 from rigd.hosts import finishing, records, supervisor
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
@@ -122,6 +123,7 @@ class Launcher:
         self._ids = ids
         self._on_progress = on_progress
         self._interrupts = 0
+        self._state = ""
         self._since = clock.now()
 
     def launch(self, request: SessionRequest) -> Ended:
@@ -225,6 +227,7 @@ class Launcher:
     def _show(self, status: Path, folder: Path, minutes: int) -> None:
         fields = read_fields(status)
         if fields.get("session") == folder.name:
+            self._write_state(str(fields.get("state", "")))
             self._on_progress(
                 Progress(
                     state=str(fields.get("state", "")),
@@ -233,6 +236,14 @@ class Launcher:
                     trades=int(fields.get("trades", 0) or 0),
                 )
             )
+
+    def _write_state(self, text: str) -> None:
+        """Publish the bot's state; the launcher is the one writer of bot_state.txt (070)."""
+        if text == self._state or text not in set(BotState):
+            return
+        self._state = text
+        with Registry(self._home) as registry:
+            registry.write("bot_state.txt", f"{text}\n".encode(), writer=WRITER)
 
     def _end(self, bot: Bot, place: Place, registry: Registry, code: int, output: str) -> Ended:
         folder = place.folder
@@ -262,6 +273,7 @@ class Launcher:
             "ended_at": iso(self._clock.now()),
             "warnings": list(warnings),
         }
+        self._write_state(closed.state.value)
         registry.write("session.json", _json(document), writer=WRITER)
         seal = manifest.seal(
             folder,
@@ -295,6 +307,7 @@ class Launcher:
         code: int,
         output: str,
     ) -> Ended:
+        self._write_state(BotState.ERROR.value)
         reason = kernel.get("message") or (output.strip().splitlines() or ["no output"])[-1]
         return Ended(
             folder=folder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,8 +34,8 @@ class Place:
     number
         Its number on its day, from 1.
     resumed
-        Whether an unfinished session lies there: one without closing record, or whose books and
-        report were not finished after it.
+        Whether an unfinished session lies there: one without closing record, or whose books,
+        report and seal were not finished after it.
     """
 
     folder: Path
@@ -88,13 +87,8 @@ def is_closed(folder: Path, chain: str) -> bool:
 
 
 def is_finished(folder: Path) -> bool:
-    """Tell whether a closed session's books and report were finished, or its folder sealed."""
-    if (folder / manifest.NAME).exists():
-        return True
-    try:
-        return bool(json.loads((folder / KERNEL).read_bytes())["finished"])
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
-        return False
+    """Tell whether a closed session's folder was sealed: the last step, after books and report."""
+    return (folder / manifest.NAME).exists()
 
 
 def find_record(home: Home, identity: BotIdentity, name: str) -> Path:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rigd.core.clock import from_iso, iso
+from rigd.core.clock import iso
 from rigd.core.errors import LedgerError, Problem
 from rigd.core.events import Entry, FillRecorded, SessionClosed, SessionStarted
-from rigd.core.money import MONEY_DECIMALS, QUANTITY_DECIMALS, from_units, to_units
+from rigd.core.money import MONEY_DECIMALS, from_units, to_units
 from rigd.core.orders import ExecType
-from rigd.core.values import Direction
 from rigd.ledger import audit, chart, entries, mapping, reading, schema
 from rigd.ledger.corrections import restated, reversal, reversing_legs
 from rigd.ledger.entries import (
@@ -22,10 +20,10 @@ from rigd.ledger.entries import (
     Transaction,
     account_fields,
     chain,
-    literal,
     stand_apart,
 )
 from rigd.ledger.mapping import EventType, Rule
+from rigd.ledger.opening import chart_rows, mapping_rows, opening_balance
 from rigd.ledger.posting import Execution, Routes, Unmapped, compose, execution
 from rigd.ledger.sealing import Sealer
 from rigd.ledger.statement import OpenLot, Position, Posted, Realised, Statement, TrialRow
@@ -33,13 +31,14 @@ from rigd.ledger.statement import OpenLot, Position, Posted, Realised, Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import date, datetime
+    from decimal import Decimal
 
     from rigd.ledger.audit import State
-    from rigd.ledger.lots import Lot
 
 BATCH_SIZE = 1000
 """Transactions per commit in `Ledger.post_batch`."""
 
+_TRADE = ExecType.TRADE
 _INSERT_TXN = f"INSERT INTO transactions VALUES ({','.join('?' * 27)})"  # noqa: S608 - constants
 _INSERT_SIDE = {
     table: f"INSERT INTO {table} VALUES ({','.join('?' * (len(columns) + 2))})"  # noqa: S608 - constants
@@ -166,7 +165,7 @@ class Ledger:
         run: list[Entry] = []
         for entry in batch:
             record = entry.record
-            if isinstance(record, FillRecorded) and record.exec_type is ExecType.TRADE:
+            if isinstance(record, FillRecorded) and record.exec_type is _TRADE:
                 run.append(entry)
                 if len(run) < size:
                     continue
@@ -189,33 +188,17 @@ class Ledger:
 
     def trial_balance(self) -> list[TrialRow]:
         """Return every account's balance on its side; the two columns have the same sum."""
-        zero = Decimal(0)
-        rows = []
-        for number, currency, units in self._totals():
-            amount = from_units(units, MONEY_DECIMALS)
-            debit, credit = (amount, zero) if units > 0 else (zero, -amount if units else zero)
-            rows.append(TrialRow(number, chart.find(number).name, currency, debit, credit))
-        return rows
+        return reading.trial_balance(self._totals())
 
     def positions(self) -> dict[str, Position]:
         """Return what is held, by symbol."""
-        lots = self._load().lots
-        held = {}
-        for symbol in lots.symbols():
-            queue = lots.queue(symbol)
-            quantity = sum(lot.sign * lot.open_quantity for lot in queue)
-            cost = sum(lot.open_cost for lot in queue)
-            held[symbol] = Position(
-                from_units(quantity, QUANTITY_DECIMALS), from_units(cost, MONEY_DECIMALS)
-            )
-        return held
+        return reading.positions(self._load().lots)
 
     def lots(self) -> list[OpenLot]:
         """Return the open lots by symbol, oldest first."""
-        lots = self._load().lots
-        return [
-            self._open_lot(symbol, lot) for symbol in lots.symbols() for lot in lots.queue(symbol)
-        ]
+        book = self._load().lots
+        with _translated():
+            return reading.lots_of(self._connection, book)
 
     def realised(self, strategy: str | None = None, day: date | None = None) -> Realised:
         """Return what closed lots gained and what commissions cost.
@@ -232,21 +215,8 @@ class Ledger:
         Realised
             Gains, commissions and the difference [currency].
         """
-        sql = (
-            "SELECT ifnull(-sum(amount) FILTER (WHERE account = ?), 0),"
-            " ifnull(sum(amount) FILTER (WHERE account = ?), 0) FROM postings"
-            " WHERE (? IS NULL OR strategy = ?) AND (? IS NULL OR substr(at, 1, 10) = ?)"
-        )
-        text = day.isoformat() if day is not None else None
         with _translated():
-            gains, fees = self._connection.execute(
-                sql, (chart.REALISED_GAINS, chart.BROKER_FEES, strategy, strategy, text, text)
-            ).fetchone()
-        return Realised(
-            from_units(gains, MONEY_DECIMALS),
-            from_units(fees, MONEY_DECIMALS),
-            from_units(gains - fees, MONEY_DECIMALS),
-        )
+            return reading.realised(self._connection, strategy, day)
 
     def transactions(self) -> list[Posted]:
         """Return every transaction with its legs, in order."""
@@ -287,14 +257,8 @@ class Ledger:
         bytes
             One line per row: the table's name and the row as JSON.
         """
-        tables = ("books", *(name for name in schema.SIDE_TABLES if name != "journal_marks"))
-        lines = []
         with _translated():
-            for name in (*tables, "transactions", "legs"):
-                order = "txn, leg" if name == "legs" else "1"
-                rows = self._connection.execute(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - constants
-                lines += [f"{name} {literal(row)}\n" for row in rows]
-        return "".join(lines).encode()
+            return reading.canonical_dump(self._connection)
 
     def close(self) -> None:
         """Forget the state and close the database."""
@@ -397,7 +361,10 @@ class Ledger:
         state, at = self._load(), iso(instant)
         cash = to_units(record.opening_cash, MONEY_DECIMALS)
         if not state.sides["accounts"][0]:
-            self._write_chart(at)
+            for account in chart_rows(self._account, at):
+                self._append("accounts", *account)
+            for rule_row in mapping_rows(self._rules, at):
+                self._append("mappings", *rule_row)
         if state.txn:
             totals = {of: units for number, of, units in self._totals() if number == chart.CASH}
             book = totals.get(record.currency, 0)
@@ -408,44 +375,8 @@ class Ledger:
             self._append("unposted", session_key, at, EventType.OPENING_CASH.value, "", reason)
             return 0
         rule = self._rules[EventType.OPENING_CASH]
-        legs: list[LegRow] = [
-            (1, 1, rule.debit, record.currency, cash, 0, 0),
-            (1, 2, rule.credit, record.currency, -cash, 0, 0),
-        ]
-        fact = Execution(
-            EventType.OPENING_CASH.value,
-            at,
-            at,
-            EventType.OPENING_CASH.value,
-            "",
-            "",
-            -1,
-            0,
-            0,
-            cash,
-            0,
-            "",
-        )
-        self._insert(self._seal(fact, legs), legs)
+        self._insert(*opening_balance(cash, at, rule, record.currency))
         return 1
-
-    def _write_chart(self, at: str) -> None:
-        info = self._account
-        for account in chart.CHART:
-            self._append(
-                "accounts",
-                chart.VERSION,
-                account.number,
-                account.name,
-                account.kind.value,
-                info.currency,
-                info.entity,
-                info.jurisdiction,
-                at,
-                at,
-            )
-        for event, rule in self._rules.items():
-            self._append("mappings", mapping.VERSION, event.value, *rule, at)
 
     def _take_fill(self, record: FillRecorded, instant: datetime, session_key: str) -> int:
         self._require_ours(record.broker, self._account.broker, "broker")
@@ -508,24 +439,20 @@ class Ledger:
             )
             if state.keys is not None and not fact.because:
                 state.keys.add(fact.external_id)
-            self._insert(self._seal(fact, legs), legs)
+            self._insert(fact, legs)
 
-    def _seal(self, fact: Execution, legs: list[LegRow], reverses: int = 0) -> SealedRow:
-        """Give a transaction its number and hash, and take it into the state."""
+    def _insert(self, fact: Execution, legs: list[LegRow], reverses: int = 0) -> None:
+        """Give a transaction its number and hash, and take it into the state and the tables."""
         state = self._load()
         row = self._sealer.seal(state.head, state.txn + 1, fact, legs, reverses)
         state.txn, state.head = row[0], row[-1]
-        return row
-
-    def _insert(self, row: SealedRow, legs: list[LegRow]) -> None:
         if stand_apart(row):
             self._connection.executemany(_INSERT_LEG, legs)
         self._connection.execute(_INSERT_TXN, row)
 
     def _reverse(self, posted: Posted, at: str, cause: str) -> None:
         legs = reversing_legs(posted.legs, self._load().txn + 1)
-        fact = reversal(posted.row, at, cause)
-        self._insert(self._seal(fact, legs, reverses=posted.row.txn), legs)
+        self._insert(reversal(posted.row, at, cause), legs, reverses=posted.row.txn)
 
     def _find(self, where: str, *values: str) -> Transaction | None:
         return reading.last(self._connection, where, *values)
@@ -541,7 +468,9 @@ class Ledger:
         if not run:
             return 0
         state = self._load()
-        fresh = [entry for entry in run if not self._seen(state, entry, session_key)]
+        fresh = run
+        if run[0].seq <= self.mark(session_key):
+            fresh = [entry for entry in run if not self._seen(state, entry, session_key)]
         if not fresh:
             return 0
         try:
@@ -583,21 +512,6 @@ class Ledger:
         if found != expected:
             msg = f"the ledger's {what} must be {expected}, the record's was {found}"
             raise LedgerError(msg)
-
-    def _open_lot(self, symbol: str, lot: Lot) -> OpenLot:
-        (traded_at,) = self._connection.execute(
-            "SELECT traded_at FROM transactions WHERE txn = ?", (lot.number,)
-        ).fetchone()
-        return OpenLot(
-            lot.number,
-            symbol,
-            Direction.LONG if lot.sign > 0 else Direction.SHORT,
-            from_iso(traded_at),
-            from_units(lot.quantity, QUANTITY_DECIMALS),
-            from_units(lot.cost, MONEY_DECIMALS),
-            from_units(lot.open_quantity, QUANTITY_DECIMALS),
-            from_units(lot.open_cost, MONEY_DECIMALS),
-        )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+
 from rigd.core.errors import LedgerError
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHARE = 10**QUANTITY_DECIMALS
 _EXACT = Context(prec=38, traps=[Inexact, InvalidOperation])
+_multiply, _whole = _EXACT.multiply, _EXACT.to_integral_exact
 _SCALES = {
     decimals: Decimal(10**decimals)
     for decimals in (MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS)
@@ -149,7 +151,8 @@ def execution(fill: FillRecorded, *, because: str = "") -> Execution:
     if not (fill.exec_key and f"{fill.exec_key}{fill.symbol}{fill.strategy}".isprintable()):
         msg = f"a fill needs an execution key and plain texts, was {fill.exec_key!r}"
         raise LedgerError(msg)
-    at = _utc_text(fill.ts)
+    ts = fill.ts
+    at = _utc_text(ts) if ts.tzinfo is UTC else iso(ts)
     event, sign = _SIDES[fill.side]
     return Execution._make((
         event,
@@ -244,14 +247,14 @@ def _close(fact: Execution, lots: LotBook, routes: Routes, currency: str, txn: i
 def _units(value: Decimal, decimals: int) -> int:
     """Return what `to_units` returns or raises, faster for the amounts that a fill has."""
     try:
-        return int(_EXACT.to_integral_exact(_EXACT.multiply(value, _SCALES[decimals])))
+        return int(_whole(_multiply(value, _SCALES[decimals])))
     except (ArithmeticError, ValueError):
         return to_units(value, decimals)
 
 
 @lru_cache(maxsize=256)
 def _utc_text(instant: datetime) -> str:
-    """Return what `iso` returns or raises; fills of one bar carry the same instant."""
+    """Return what `iso` returns; fills of one bar carry the same instant."""
     return iso(instant)
 
 

@@ -1,18 +1,25 @@
-"""What the tables say, as values: transactions with their legs, balances, open lots."""
+"""What the books say, as values: transactions with their legs, balances, lots, gains."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rigd.ledger import schema
-from rigd.ledger.entries import Leg, Transaction, legs_of
+from rigd.core.clock import from_iso
+from rigd.core.money import MONEY_DECIMALS, QUANTITY_DECIMALS, from_units
+from rigd.core.values import Direction
+from rigd.ledger import chart, schema
+from rigd.ledger.entries import Leg, Transaction, legs_of, literal
 from rigd.ledger.lots import Lot
 from rigd.ledger.mapping import EventType
-from rigd.ledger.statement import Posted
+from rigd.ledger.statement import OpenLot, Position, Posted, Realised, TrialRow
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+
+    from rigd.ledger.lots import LotBook
 
 _FIELDS = len(schema.TRANSACTION_COLUMNS)
 _COLUMNS = ", ".join((*schema.TRANSACTION_COLUMNS, *schema.SLOT_COLUMNS))
@@ -97,6 +104,93 @@ def open_lots(connection: sqlite3.Connection, symbol: str) -> list[Lot]:
         Lot(lot, 1 if quantity > 0 else -1, abs(first), abs(cost), abs(quantity), abs(amount))
         for lot, quantity, amount, first, cost in rows
     ]
+
+
+def lots_of(connection: sqlite3.Connection, book: LotBook) -> list[OpenLot]:
+    """Return the open lots of every symbol as values, by symbol, oldest first."""
+    return [
+        _open_lot(connection, symbol, lot)
+        for symbol in book.symbols()
+        for lot in book.queue(symbol)
+    ]
+
+
+def positions(book: LotBook) -> dict[str, Position]:
+    """Return what is held, by symbol."""
+    held = {}
+    for symbol in book.symbols():
+        queue = book.queue(symbol)
+        quantity = sum(lot.sign * lot.open_quantity for lot in queue)
+        cost = sum(lot.open_cost for lot in queue)
+        held[symbol] = Position(
+            from_units(quantity, QUANTITY_DECIMALS), from_units(cost, MONEY_DECIMALS)
+        )
+    return held
+
+
+def trial_balance(balances: Iterable[tuple[int, str, int]]) -> list[TrialRow]:
+    """Return balances, each on its side.
+
+    Parameters
+    ----------
+    balances
+        Account, currency and balance [10⁻⁶], debit positive.
+
+    Returns
+    -------
+    list of TrialRow
+        In the same order.
+    """
+    zero = Decimal(0)
+    rows = []
+    for number, currency, units in balances:
+        amount = from_units(units, MONEY_DECIMALS)
+        debit, credit = (amount, zero) if units > 0 else (zero, -amount if units else zero)
+        rows.append(TrialRow(number, chart.find(number).name, currency, debit, credit))
+    return rows
+
+
+def realised(connection: sqlite3.Connection, strategy: str | None, day: date | None) -> Realised:
+    """Return gains and commissions, of one strategy and one day (UTC) of booking or of all."""
+    text = day.isoformat() if day is not None else None
+    gains, fees = connection.execute(
+        "SELECT ifnull(-sum(amount) FILTER (WHERE account = ?), 0),"
+        " ifnull(sum(amount) FILTER (WHERE account = ?), 0) FROM postings"
+        " WHERE (? IS NULL OR strategy = ?) AND (? IS NULL OR substr(at, 1, 10) = ?)",
+        (chart.REALISED_GAINS, chart.BROKER_FEES, strategy, strategy, text, text),
+    ).fetchone()
+    return Realised(
+        from_units(gains, MONEY_DECIMALS),
+        from_units(fees, MONEY_DECIMALS),
+        from_units(gains - fees, MONEY_DECIMALS),
+    )
+
+
+def canonical_dump(connection: sqlite3.Connection) -> bytes:
+    """Return every row but the journal marks as text, one line each: the table, the row as JSON."""
+    sides = (name for name in schema.SIDE_TABLES if name != "journal_marks")
+    lines = []
+    for name in ("books", *sides, "transactions", "legs"):
+        order = "txn, leg" if name == "legs" else "1"
+        rows = connection.execute(f"SELECT * FROM {name} ORDER BY {order}")  # noqa: S608 - constants
+        lines += [f"{name} {literal(row)}\n" for row in rows]
+    return "".join(lines).encode()
+
+
+def _open_lot(connection: sqlite3.Connection, symbol: str, lot: Lot) -> OpenLot:
+    (traded_at,) = connection.execute(
+        "SELECT traded_at FROM transactions WHERE txn = ?", (lot.number,)
+    ).fetchone()
+    return OpenLot(
+        lot.number,
+        symbol,
+        Direction.LONG if lot.sign > 0 else Direction.SHORT,
+        from_iso(traded_at),
+        from_units(lot.quantity, QUANTITY_DECIMALS),
+        from_units(lot.cost, MONEY_DECIMALS),
+        from_units(lot.open_quantity, QUANTITY_DECIMALS),
+        from_units(lot.open_cost, MONEY_DECIMALS),
+    )
 
 
 def _posted(connection: sqlite3.Connection, clause: str, *values: str | int) -> Iterator[Posted]:

@@ -33,6 +33,8 @@ _MAX_BYTES = 4096
 _MAX_TEXT = 200
 _CLOCK_SLACK_S = 2
 _USED = "control_nonces.json"
+STATE_FILE = "bot_state.txt"
+"""Lies beside the flags; the launcher writes it."""
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -221,7 +223,8 @@ class ControlFolder:
             names = sorted(os.listdir(self._path))  # noqa: PTH208 - names only, as in `_files`
         found = []
         for name in names:
-            if name not in _BY_FILE and name != _USED and not name.endswith(".tmp"):
+            known = name in _BY_FILE or name in {_USED, STATE_FILE}
+            if not known and not name.endswith(".tmp"):
                 found.append(Problem(name, "not a control flag: ignored"))
             elif name in _BY_FILE and not self._is_file(name):
                 found.append(Problem(name, "a flag must be a plain file: ignored"))

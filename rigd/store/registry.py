@@ -105,6 +105,13 @@ _STANDING = (
     _log("operator_audit.log", "rigd.hosts.operator", "main", bot=False),
     _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
+    _file(
+        "bot_state.txt",
+        "control/bot_state.txt",
+        "rigd.hosts.launch",
+        "tbot_supervisor",
+        Format.TEXT,
+    ),
     _log("open.log", "rigd.reporting.logs", "main", bot=True),
     _log("mid.log", "rigd.reporting.logs", "main", bot=True),
     _log("close.log", "rigd.reporting.logs", "main", bot=True),

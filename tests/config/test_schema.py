@@ -156,3 +156,10 @@ def test_the_view_of_a_strategy_has_its_own_keys() -> None:
     assert found.strategy("open").trigger == 0.02
     with pytest.raises(LogicError, match="noon"):
         found.strategy("noon")
+
+
+def test_a_copy_with_another_value_has_its_own_views() -> None:
+    """A view made before the copy says nothing of the copy."""
+    first = made()
+    assert first.strategy("open").analysis == 20
+    assert first.model_copy(update={"open_analysis_time": 10}).strategy("open").analysis == 10

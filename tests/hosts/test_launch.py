@@ -90,6 +90,12 @@ def test_a_launched_session_is_sealed_copied_and_backed_up(launched) -> None:
     assert not any("env" in name.split("/") or name.endswith(".key") for name in names)
 
 
+def test_the_state_file_holds_the_last_state(launched) -> None:
+    """bot_state.txt is one of the sixteen names: after a normal end, idle (070)."""
+    home, _ = launched
+    assert (home.control / "bot_state.txt").read_text(encoding="utf-8") == "idle\n"
+
+
 def test_the_books_are_told_in_the_end(launched) -> None:
     """What the kernel said of the books reaches the caller and the seal."""
     home, ended = launched

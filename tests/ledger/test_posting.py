@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -112,6 +112,29 @@ def test_a_fill_with_naive_time_is_refused():
     object.__setattr__(record, "ts", datetime(2013, 10, 7))  # noqa: DTZ001 - the naive one
     with pytest.raises(LogicError):
         execution(record)
+
+
+def test_an_instant_of_another_zone_is_refused_whatever_came_before():
+    """A fill in UTC at the same instant was taken in before; that is no pass for the other."""
+    record = fill("a", Side.BUY, "1", "1")
+    assert execution(record).at == "2013-10-07T13:30:00Z"
+    other = record.ts.astimezone(timezone(timedelta(hours=2)))
+    object.__setattr__(record, "ts", other)
+    with pytest.raises(LogicError):
+        execution(record)
+
+
+def test_a_purchase_that_turns_a_short_position_opens_a_long_lot():
+    """Four cover the short lot, two open a long one; the notional is split to the unit."""
+    lots = LotBook()
+    legs_of(fill("a", Side.SELL_SHORT, "4", "90"), lots, 7)
+    assert legs_of(fill("b", Side.BUY_TO_COVER, "6", "80", commission="1"), lots, 8) == [
+        (2100, 360 * M, 7, 4 * 10**9),
+        (1111, 160 * M, 8, 2 * 10**9),
+        (4010, -40 * M, 0, 0),
+        (5010, M, 0, 0),
+        (1030, -481 * M, 0, 0),
+    ]
 
 
 def test_an_event_without_accounts_is_unmapped():

@@ -83,16 +83,35 @@ def test_the_death_of_papermill_leaves_no_position_and_no_process(
         running.papermill.kill()
         took = wait_until("the kernel's end", lambda: not is_running(kernel))
         ran = running.ended()
-        assert ran.code != 0
+        assert ran.code == 1
         wait_until("the end of every process", lambda: not processes_of(tmp_path))
-        left = read_left(tmp_path)
-        assert left.closed is not None
-        assert (left.closed.flat, left.closed.exit_reason) == (True, "shutdown")
-        assert [e["exec_key"] for e in left.executed] == [f.exec_key for f in left.fills]
+    truth = read_json(running.folder / "session.json")
+    assert (truth["exit_reason"], truth["status"]) == ("shutdown", "CLOSED")
+    assert truth["notebook_exit_code"] != 0
+    flat_and_whole(tmp_path)
     figure("death of papermill to the kernel's own end", f"{took:.1f} s")
+
+
+def test_the_death_of_launcher_and_papermill_leaves_a_record_to_finish(tmp_path: Path) -> None:
+    """The kernel still closes by itself; the next run seals that session instead of a new one."""
+    with session_of(tmp_path, *PACED) as running:
+        running.wait_for_positions()
+        kernel, papermill = running.kernel, running.papermill
+        running.process.kill()
+        papermill.kill()
+        wait_until("the kernel's end", lambda: not is_running(kernel))
     again = run_rigd(tmp_path, "session", *PACED)
     assert again.code == 0, again.err
-    assert run_rigd(tmp_path, "verify").code == 0
+    flat_and_whole(tmp_path)
+
+
+def flat_and_whole(home: Path) -> None:
+    """Assert that the only session was shut down flat, lost nothing and is sealed."""
+    left = read_left(home)
+    assert left.closed is not None
+    assert (left.closed.flat, left.closed.exit_reason) == (True, "shutdown")
+    assert [e["exec_key"] for e in left.executed] == [f.exec_key for f in left.fills]
+    assert left.problems == ()
 
 
 def test_a_killed_kernel_is_reported_and_taken_up(

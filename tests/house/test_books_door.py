@@ -1,0 +1,70 @@
+"""The books have one door: who opens them, who writes them, and who may not (090)."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.house.tree import imported, modules, text, walk
+
+PRODUCT = modules("rigd", "widgets")
+OPENERS = {"rigd/hosts/engine_run.py", "rigd/hosts/books.py"}
+"""A session's own host, and the commands that check and export."""
+SERVERS = {"http", "socketserver", "tornado", "flask", "aiohttp", "xmlrpc", "uvicorn", "fastapi"}
+
+
+def names_of(module: str) -> set[str]:
+    """Return every name that a module imports, with its package."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def test_the_ledger_has_one_route() -> None:
+    """Only two hosts open the books; everybody else meets them as values (R16, G4)."""
+    openers = {
+        module
+        for module in PRODUCT
+        if {"rigd.ledger.book.Ledger", "rigd.store.database.open_database"} <= names_of(module)
+        and not module.startswith("rigd/ledger/")
+    }
+    runtime = {
+        module for module in PRODUCT if "rigd.store.database.open_database" in names_of(module)
+    }
+    assert openers == runtime == OPENERS
+
+
+def test_only_the_ledger_knows_sql() -> None:
+    """No statement that changes a database stands outside ledger and store (R16)."""
+    found = [
+        module
+        for module in PRODUCT
+        if not module.startswith(("rigd/ledger/", "rigd/store/"))
+        and any(word in text(module) for word in ("INSERT INTO", "UPDATE ", "DELETE FROM"))
+    ]
+    assert not found
+
+
+def test_the_ledger_reads_no_log() -> None:
+    """Logs and trade files are never read back into the books (G5, L40)."""
+    found = [
+        module
+        for module in PRODUCT
+        if module.startswith("rigd/ledger/")
+        and any(name.startswith(("rigd.reporting", "rigd.store")) for name in imported(module))
+    ]
+    assert not found
+
+
+def test_nothing_from_outside_can_write_settings_or_secrets() -> None:
+    """No module answers requests but the loopback broker of tests and demos (G18)."""
+    found = [
+        module
+        for module in PRODUCT
+        if SERVERS & {name.split(".")[0] for name in imported(module)}
+        or ".listen(" in text(module)
+        or "create_server(" in text(module)
+    ]
+    assert found in ([], ["rigd/hosts/devserver.py"])
