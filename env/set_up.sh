@@ -37,6 +37,7 @@ install() {
 	if [ -n "$uv" ] && uv pip install --python "$venv/bin/python" "$@"; then
 		return
 	fi
+	"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip >/dev/null
 	"$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --quiet "$@"
 }
 

@@ -190,6 +190,10 @@ def main() -> None:
             lines.append(f"next: {error.fix}")
         sys.stderr.write("\n".join(lines) + "\n")
         sys.exit(int(error.exit_code))
+    except OSError as error:
+        name = f": {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: {error.strerror or error}{name}\nnext: rigd doctor\n")
+        sys.exit(int(ExitCode.ERROR))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(int(ExitCode.INTERRUPTED))

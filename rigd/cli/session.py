@@ -83,6 +83,12 @@ def parse_request(
         for change in changes
         if "=" not in change
     ]
+    named = [key.strip() for key, _ in _pairs(changes)]
+    problems += [
+        Problem("--set", f"{key} must be set once, found {named.count(key)} times")
+        for key in dict.fromkeys(named)
+        if named.count(key) > 1
+    ]
     if problems:
         msg = "options must be well formed"
         raise ConfigError(msg, problems=problems)

@@ -7,7 +7,7 @@ import io
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import ConfigError, Problem
+from rigd.core.errors import ConfigError, Problem, RigdError, TamperError
 from rigd.core.money import plain
 from rigd.ledger import beancount, ofx, tables
 from rigd.ledger.book import Ledger
@@ -60,6 +60,7 @@ def facts(ledger: Ledger) -> tuple[tuple[str, str], ...]:
 
 def export_books(bot: Bot, form: str) -> bytes:
     """Return the books as ``ofx``, ``beancount``, ``csv`` or ``json``."""
+    refuse_lost_books(bot)
     with closing(open_books(bot)) as ledger:
         return render(ledger, form)
 
@@ -90,11 +91,43 @@ def _owned_csv(statement: Statement) -> str:
 
 def verify_books(bot: Bot, folder: Path) -> list[Problem]:
     """Return what was changed in the books since a session sealed their head."""
+    return _verify_from(bot, sealed_head(folder))
+
+
+def refuse_lost_books(bot: Bot) -> None:
+    """Do nothing while the books hold what the newest sealed session left in them.
+
+    Parameters
+    ----------
+    bot
+        Whose books; a bot without sealed sessions may have none.
+
+    Raises
+    ------
+    TamperError
+        If they are gone, changed or cut: a session would begin new books without a word.
+    """
+    sessions = bot.home.bot(bot.identity).sessions
+    heads = [sealed_head(path.parent) for path in sessions.glob(f"*/{manifest.NAME}")]
+    head = max((head for head in heads if head), default=None)
+    problems = _verify_from(bot, head) if head else []
+    if problems:
+        msg = f"the books must hold all {head[0] if head else 0} transactions that were sealed"
+        fix = "restore them from runs/backups, then: rigd ledger check"
+        raise TamperError(msg, problems=problems, fix=fix)
+
+
+def sealed_head(folder: Path) -> tuple[int, str] | None:
+    """Return number and hash of the last transaction that a session sealed; None without one."""
+    try:
+        number, digest = manifest.read(folder)["extra"]["books"]
+        return (int(number), str(digest)) if number else None
+    except (RigdError, KeyError, TypeError, ValueError):
+        return None  # no seal, or a broken one: `rigd verify` of that session names it
+
+
+def _verify_from(bot: Bot, head: tuple[int, str] | None) -> list[Problem]:
     path = bot.home.bot(bot.identity).ledger_db
     if not path.exists():
         return [Problem(path.name, "the books are gone")]
-    head = None
-    if (folder / manifest.NAME).exists():
-        sealed = manifest.read(folder)["extra"].get("books") or [0, ""]
-        head = (int(sealed[0]), str(sealed[1])) if sealed[0] else None
     return list(verify(path, expected_head=head))

@@ -137,6 +137,7 @@ class EngineRun:
         self._note_kernel({
             "finished": True,
             "books": finished.books,
+            "balanced": finished.balanced,
             "books_head": list(finished.head),
             "warnings": list(finished.warnings),
         })
@@ -361,7 +362,7 @@ def read_latch(path: Path) -> LatchState:
         return LatchState()
     try:
         held = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         return unreadable(f"{path.name}: {error}")
     if isinstance(held, dict):
         held.pop("profile", None)

@@ -19,6 +19,7 @@ from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.hosts import finishing, records, supervisor
+from rigd.hosts.books import refuse_lost_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
@@ -150,6 +151,7 @@ class Launcher:
             self._refuse_flags()
             if not place.resumed:
                 refuse_latched(tree.risk_state)
+            refuse_lost_books(bot)
             make_folder(place.folder)
             registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
             asked = json.loads(request.to_json()) | {"profile": bot.profile.value}
@@ -258,6 +260,8 @@ class Launcher:
             return self._failed(folder, entries, kernel, code, output)
         warnings = tuple(str(text) for text in kernel.get("warnings", ()))
         exit_code = int(closed.exit_code)
+        if kernel.get("balanced") is False:
+            exit_code = exit_code or int(ExitCode.ERROR)
         if code:
             warnings += (f"the notebook did not run to its end (papermill exit code {code})",)
             exit_code = exit_code or int(ExitCode.ERROR)
@@ -344,7 +348,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     """Return a JSON object that another process replaces atomically; empty when there is none."""
     try:
         fields = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from rigd.config.sources import checkout
 from rigd.core.clock import iso
+from rigd.core.errors import SecretError
 from rigd.hosts.bot import first_settings, provision_demo
 from rigd.hosts.plan import make_plan
 from rigd.store.registry import Registry
+from rigd.vault.secrets import ENV_BOT, IDENTITY
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
@@ -35,9 +37,33 @@ def provision_for(home: Home, request: SessionRequest, clock: ControlClock) -> N
     ------
     ConfigError, DataError
         If the settings, the request or the bars are malformed; nothing was written.
+    SecretError
+        If the home has the books of a bot whose settings or identity are gone.
     """
+    refuse_orphaned(home)
     make_plan(first_settings(home, checkout() / "VERSION.md"), request)
     provision_home(home, clock)
+
+
+def refuse_orphaned(home: Home) -> None:
+    """Do nothing when no bot has books in a home that is to get its first bot.
+
+    Parameters
+    ----------
+    home
+        A home without settings or without identity.
+
+    Raises
+    ------
+    SecretError
+        If there are books: the demo's settings must not take the place of the bot's own (SPEC §9).
+    """
+    found = sorted(path.name for path in home.runs.glob("*/ledgers/*.db"))
+    if found:
+        gone = [name for name in (ENV_BOT, IDENTITY) if not (home.env / name).is_file()]
+        msg = f"the bot of {found[0]} must have {' and '.join(f'env/{name}' for name in gone)}"
+        fix = "restore env/ from a copy, or begin anew in another RIGD_HOME"
+        raise SecretError(f"{msg}, found none", fix=fix)
 
 
 def provision_home(home: Home, clock: ControlClock) -> None:

@@ -113,7 +113,7 @@ def find_record(home: Home, identity: BotIdentity, name: str) -> Path:
     """
     named = home.latest if name == "latest" else home.bot(identity).sessions / name
     for folder in (named, Path(name)):
-        if (folder / JOURNAL).exists():
+        if (folder / JOURNAL).exists() or is_finished(folder):
             return folder.resolve()
     sessions = home.bot(identity).sessions
     known = sorted(path.name for path in sessions.glob("*_*")) if sessions.exists() else []

@@ -8,7 +8,7 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rigd.market.findings import Findings
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 _LONGEST_HEADER = 65_536
+_MOST_BYTES = 256 << 20
+"""What one file may hold, unpacked [bytes]: some ten years of one symbol's minutes."""
+_MOST_ROWS = 4_000_000
+"""What one parquet file may hold; packed, far more fit into a small file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +124,17 @@ def read_table(path: Path, source: str, findings: Findings) -> Table | None:
         None when it could not be read.
     """
     try:
-        content = path.read_bytes()
-        if path.name.endswith(".gz"):
-            content = gzip.decompress(content)
+        with _opened(path) as file:
+            content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         findings.add(source, f"the file must be readable: {error.strerror or error}")
         return None
     except (EOFError, zlib.error) as error:
         findings.add(source, f"the gzip file must be whole: {error}")
+        return None
+    if len(content) > _MOST_BYTES:
+        message = f"the file must hold at most {_MOST_BYTES >> 20} MiB, unpacked; it holds more"
+        findings.add(source, message)
         return None
     if path.name.endswith(".parquet"):
         return _read_parquet(content, source, findings)
@@ -139,13 +146,17 @@ def read_header(path: Path) -> tuple[str, ...]:
     if path.name.endswith(".parquet"):
         table = read_table(path, path.name, Findings())
         return table.header if table else ()
-    opened = gzip.open if path.name.endswith(".gz") else open
     try:
-        with opened(path, "rb") as content:
+        with _opened(path) as content:
             line = content.readline(_LONGEST_HEADER)
     except (OSError, EOFError, zlib.error):
         return ()
     return tuple(name.strip() for name in line.decode("utf-8-sig", "replace").split(","))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file for its bytes; a gzip file is unpacked as it is read."""
+    return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")
 
 
 def _read_csv(content: bytes, source: str, findings: Findings) -> Table | None:
@@ -210,7 +221,11 @@ def _read_parquet(content: bytes, source: str, findings: Findings) -> Table | No
     from pyarrow import parquet  # noqa: PLC0415 - only where a file needs it
 
     try:
-        table = parquet.read_table(pa.BufferReader(content))
+        held = parquet.ParquetFile(pa.BufferReader(content))
+        if held.metadata.num_rows > _MOST_ROWS:
+            findings.add(source, f"the file must hold at most {_MOST_ROWS} rows, held more")
+            return None
+        table = held.read()
         columns = [_as_python(column) for column in table.columns]
     except (pa.ArrowException, OSError) as error:
         findings.add(source, f"the file must be parquet with stamps to the microsecond: {error}")
