@@ -39,6 +39,9 @@ def export(form: str, out: Path | None) -> int:
         msg = f"--format must be one of {', '.join(books.FORMATS)}, was {form!r}"
         raise ConfigError(msg)
     bot = open_bot_of(open_home())
+    if out and out.resolve().is_relative_to(bot.home.env.resolve()):
+        msg = f"--out must lie outside env/, where keys and secrets are, was {out}"
+        raise ConfigError(msg)
     content = books.export_books(bot, form)
     path = out or bot.home.bot(bot.identity).ledgers / f"{bot.identity}.{form}"
     replace(path, content)

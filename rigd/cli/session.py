@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigd.cli.console import CLOCK, IDS, open_home, say, say_json
@@ -93,7 +94,7 @@ def parse_request(
         msg = "options must be well formed"
         raise ConfigError(msg, problems=problems)
     return SessionRequest(
-        data=data,
+        data=str(Path(data).expanduser().absolute()) if data else "",
         day=_day(day),
         symbols=tuple(text.strip().upper() for text in symbols.split(",") if text.strip()),
         bar_stamp=bar_stamp,

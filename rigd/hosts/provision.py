@@ -58,10 +58,10 @@ def refuse_orphaned(home: Home) -> None:
     SecretError
         If there are books: the demo's settings must not take the place of the bot's own (SPEC §9).
     """
-    found = sorted(path.name for path in home.runs.glob("*/ledgers/*.db"))
+    found = sorted(path.parts[-3] for path in home.runs.glob("*/ledgers/*.db"))
     if found:
         gone = [name for name in (ENV_BOT, IDENTITY) if not (home.env / name).is_file()]
-        msg = f"the bot of {found[0]} must have {' and '.join(f'env/{name}' for name in gone)}"
+        msg = f"{found[0]} has books and must have {' and '.join(f'env/{name}' for name in gone)}"
         fix = "restore env/ from a copy, or begin anew in another RIGD_HOME"
         raise SecretError(f"{msg}, found none", fix=fix)
 

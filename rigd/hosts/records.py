@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import ConfigError, Problem
+from rigd.core.errors import ConfigError, DataError, Problem, TamperError
 from rigd.core.events import SessionClosed
 from rigd.store import manifest
 from rigd.store.chainlog import verify_chain
@@ -67,15 +67,24 @@ def place_of(tree: BotTree, day: date) -> Place:
     -------
     Place
         With `resumed` when the last session of the day is unfinished.
+
+    Raises
+    ------
+    TamperError
+        If the last session was sealed, but its journal is gone, cut or changed: taking it up would
+        write over what is left of the record.
     """
     numbers = tree.session_numbers(day)
     if not numbers:
         return Place(folder=tree.session(day, 1), number=1, resumed=False)
     last = numbers[-1]
     folder = tree.session(day, last)
-    if is_closed(folder, genesis(tree.identity, day, last)) and is_finished(folder):
-        return Place(folder=tree.session(day, last + 1), number=last + 1, resumed=False)
-    return Place(folder=folder, number=last, resumed=True)
+    if not is_finished(folder):
+        return Place(folder=folder, number=last, resumed=True)
+    if not is_closed(folder, genesis(tree.identity, day, last)):
+        msg = f"session {folder.name} is sealed and must end with its closing record, found none"
+        raise TamperError(msg, fix=f"restore it from runs/backups; rigd verify {folder.name}")
+    return Place(folder=tree.session(day, last + 1), number=last + 1, resumed=False)
 
 
 def is_closed(folder: Path, chain: str) -> bool:
@@ -154,7 +163,18 @@ def verify_record(folder: Path, identity: BotIdentity) -> list[Problem]:
         Each names the file, and the record, line or cell where one is known.
     """
     if (folder / manifest.NAME).exists():
-        return manifest.check(folder)
+        return [*_misplaced(folder), *manifest.check(folder)]
     day, number = day_and_number(folder)
     unsealed = Problem(manifest.NAME, "the session was not sealed: it did not end normally")
     return [unsealed, *verify_chain(folder / JOURNAL, genesis(identity, day, number))]
+
+
+def _misplaced(folder: Path) -> list[Problem]:
+    """Return that a sealed record lies under the name of another session; a copy keeps its own."""
+    try:
+        sealed = str(manifest.read(folder)["extra"].get("session", ""))
+    except DataError:
+        return []  # the check of the manifest names it
+    if sealed in {"", folder.name}:
+        return []
+    return [Problem(manifest.NAME, f"the record was sealed as {sealed}, found as {folder.name}")]

@@ -8,13 +8,14 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from rigd.market.findings import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import IO
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -154,7 +155,7 @@ def read_header(path: Path) -> tuple[str, ...]:
     return tuple(name.strip() for name in line.decode("utf-8-sig", "replace").split(","))
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     """Open a file for its bytes; a gzip file is unpacked as it is read."""
     return gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")
 

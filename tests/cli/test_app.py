@@ -133,3 +133,18 @@ def test_ctrl_c_has_its_own_exit_code(monkeypatch, capsys) -> None:
         app.main()
     assert ended.value.code in {ExitCode.INTERRUPTED, 130}
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_told_without_a_traceback(monkeypatch, capsys) -> None:
+    """A folder where a file should be, a disk that is read-only: the reason, the file, exit 1."""
+
+    def refuse(**_: object) -> int:
+        raise IsADirectoryError(21, "Is a directory", "runs/risk_state.json")
+
+    monkeypatch.setattr(doctor_command, "run", refuse)
+    monkeypatch.setattr(sys, "argv", ["rigd", "doctor"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == ExitCode.ERROR
+    said = capsys.readouterr().err
+    assert said == "error: Is a directory: runs/risk_state.json\nnext: rigd doctor\n"

@@ -68,3 +68,13 @@ def test_no_books_yet(rigd, tmp_path) -> None:
         assert said.code == ExitCode.BAD_INPUT
         assert "found none" in said.err
     assert listing(tmp_path) == before
+
+
+def test_an_export_never_lands_among_keys_and_secrets(rigd, tmp_path) -> None:
+    """A path inside env/ is refused, so that no key is written over."""
+    home = demo(tmp_path)
+    before = listing(home.env)
+    said = rigd(home, "ledger", "export", "--out", str(home.env / "keys" / "env.key"))
+    assert said.code == ExitCode.BAD_INPUT
+    assert "--out must lie outside env/" in said.err
+    assert listing(home.env) == before

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ OPTIONS = {
 
 
 def test_options_become_a_request() -> None:
-    """Symbols are trimmed and in capitals, changes are split at their first equals sign."""
+    """Symbols in capitals, changes split at their first equals sign, a folder as seen from here."""
     assert parse_request(**OPTIONS) == SessionRequest()
     given = OPTIONS | {
         "data": "bars",
@@ -41,6 +42,7 @@ def test_options_become_a_request() -> None:
     }
     request = parse_request(**given)
     assert (request.day, request.symbols) == (date(2013, 10, 7), ("SPY", "IBM"))
+    assert request.data == str(Path.cwd() / "bars")
     assert request.overrides == (
         ("WEIGHTS", "1"),
         ("START_TIME_MID", "12:00 ET"),
@@ -52,6 +54,7 @@ def test_options_become_a_request() -> None:
     ("changed", "words"),
     [
         ({"changes": ["MAX_TRADES"]}, "expected KEY=VALUE, found 'MAX_TRADES'"),
+        ({"changes": ["X=1", "Y=1", " X =2"]}, "X must be set once, found 2 times"),
         ({"day": "7.10.2013"}, "--date must be YYYY-MM-DD"),
         ({"day": "2013-02-30"}, "--date must be YYYY-MM-DD"),
         ({"symbols": "SPY,SPY"}, "once each"),

@@ -3,14 +3,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from contextlib import closing
 from decimal import Decimal
 
 import pytest
 
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, TamperError
 from rigd.hosts import books
 from rigd.store import manifest
+from rigd.store.paths import Home
 from tests.hosts.homes import bot_of, demo
 
 
@@ -75,3 +77,31 @@ def test_books_that_lost_what_was_sealed_are_found(finished, tmp_path) -> None:
         (problem,) = books.verify_books(finished.bot, tmp_path)
         assert f"transaction {head[0]}" in str(problem)
     assert books.verify_books(finished.bot, finished.folder) == []
+
+
+def test_a_broken_manifest_seals_no_head(finished, tmp_path) -> None:
+    """The books are then proved without it; that the manifest is broken is told by its record."""
+    (tmp_path / "manifest.json").write_text("{")
+    assert books.sealed_head(tmp_path) is None
+    assert books.verify_books(finished.bot, tmp_path) == []
+
+
+def test_books_are_refused_once_they_hold_less_than_was_sealed(launched, tmp_path) -> None:
+    """Gone or emptied books are no new ones: neither a session nor an export goes on."""
+    home, _ = launched
+    copied = Home(tmp_path / "home")
+    shutil.copytree(home.root, copied.root, symlinks=True)
+    bot = bot_of(copied)
+    books.refuse_lost_books(bot)
+    path = copied.bot(bot.identity).ledger_db
+    for spoil in (lambda: path.write_bytes(b""), path.unlink):
+        spoil()
+        for refused in (books.refuse_lost_books, lambda bot: books.export_books(bot, "csv")):
+            with pytest.raises(TamperError, match="transactions that were sealed") as caught:
+                refused(bot)
+            assert "runs/backups" in caught.value.fix
+
+
+def test_a_bot_without_sealed_sessions_may_have_no_books(tmp_path) -> None:
+    """The first session makes them."""
+    books.refuse_lost_books(bot_of(demo(tmp_path)))

@@ -16,6 +16,7 @@ from rigd.core.errors import (
     DataError,
     ExitCode,
     LogicError,
+    TamperError,
 )
 from rigd.core.events import Command, CommandObeyed
 from rigd.hosts import finishing, supervisor
@@ -348,3 +349,30 @@ def test_fields_of_a_file_that_is_missing_or_broken_are_none(tmp_path) -> None:
     assert read_fields(tmp_path / "x.json") == {}
     (tmp_path / "x.json").write_text("[1]")
     assert read_fields(tmp_path / "x.json") == {}
+    assert read_fields(tmp_path) == {}
+
+
+def test_a_session_refuses_to_begin_new_books_in_place_of_lost_ones(tmp_path, door) -> None:
+    """Sealed sessions know how far the books went: without them nothing starts or is written."""
+    home = Home(tmp_path)
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert ended.seal
+    home.bot(bot_of(home).identity).ledger_db.unlink()
+    ran, before = door.ran, sorted(path for path in home.runs.rglob("*") if path.is_file())
+    with pytest.raises(TamperError, match="the books are gone"):
+        launcher(home).launch(ONE_SYMBOL)
+    assert door.ran == ran
+    assert sorted(path for path in home.runs.rglob("*") if path.is_file()) == before
+
+
+@pytest.mark.usefixtures("door")
+def test_books_that_do_not_balance_are_no_success(tmp_path) -> None:
+    """A broker whose record was lost has other cash than the books: exit code 1, a warning."""
+    home = Home(tmp_path)
+    first = launcher(home).launch(ONE_SYMBOL)
+    assert first.closed.closing_cash != Decimal(100_000)
+    home.sim_broker(str(bot_of(home).identity)).unlink()
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert ended.books.startswith("NOT BALANCED")
+    assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
+    assert any("cash" in warning for warning in ended.warnings)

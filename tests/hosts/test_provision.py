@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, SecretError
 from rigd.hosts.bot import is_provisioned
 from rigd.hosts.provision import provision_for, provision_home
 from rigd.store.paths import Home
@@ -64,4 +65,25 @@ def test_broken_settings_that_lie_there_make_nothing(tmp_path) -> None:
     before = listing(tmp_path)
     with pytest.raises(ConfigError, match=r"env/\.env_bot:1: MAX_TRADES"):
         provision_for(home, SAMPLE, FakeClock())
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", [".env_bot.enc", "secrets/bot_identity.json.enc", ""])
+def test_a_bot_with_books_never_gets_the_demos_settings(tmp_path, name) -> None:
+    """Settings, identity or all of env/ gone: refused, for the demo's limits are not the bot's."""
+    home = Home(tmp_path)
+    provision_for(home, SAMPLE, FakeClock())
+    ledgers = home.runs / "RIGD_USA_SIM_01" / "ledgers"
+    ledgers.mkdir(parents=True)
+    (ledgers / "RIGD_USA_SIM_01_BOT_ledger.db").write_bytes(b"books")
+    if name:
+        (home.env / name).unlink()
+    else:
+        shutil.rmtree(home.env)
+    before = listing(tmp_path)
+    with pytest.raises(
+        SecretError, match=f"RIGD_USA_SIM_01 has books and must have .*{name}"
+    ) as caught:
+        provision_for(home, SAMPLE, FakeClock())
+    assert "restore env/" in caught.value.fix
     assert listing(tmp_path) == before

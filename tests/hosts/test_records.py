@@ -190,6 +190,7 @@ def test_a_session_without_its_closing_record_is_unfinished(copy) -> None:
     lines = lines_of(folder / "journal.log")
     (folder / "journal.log").write_bytes(b"".join(lines[:-1]))
     assert not is_closed(folder, chain)
+    (folder / manifest.NAME).unlink()
     assert place_of(home.bot(bot.identity), DAY).resumed
     (folder / "journal.log").unlink()
     assert not is_closed(folder, chain)
@@ -236,3 +237,35 @@ def test_the_entries_of_a_record_are_its_journal(launched) -> None:
     day, number = records.day_and_number(ended.folder)
     assert (day, number) == (entries[0].record.day, entries[0].record.number)
     assert records.session_key(day, number) == ended.folder.name
+
+
+def test_a_sealed_record_without_its_journal_is_still_found_and_told(copy) -> None:
+    """Whoever deletes the journal has changed the record: it must not look like a mistyped name."""
+    _, bot, folder = copy
+    (folder / "journal.log").unlink()
+    assert find_record(copy[0], bot.identity, folder.name) == folder.resolve()
+    (problem,) = verify_record(folder, bot.identity)
+    assert str(problem) == "journal.log: the file is missing"
+
+
+def test_a_sealed_session_whose_journal_was_cut_is_never_taken_up_again(copy) -> None:
+    """Running the day again must not write over what is left of a record that was changed."""
+    home, bot, folder = copy
+    lines = lines_of(folder / "journal.log")
+    (folder / "journal.log").write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(TamperError, match="must end with its closing record") as caught:
+        place_of(home.bot(bot.identity), DAY)
+    assert f"rigd verify {folder.name}" in caught.value.fix
+    (folder / "journal.log").unlink()
+    with pytest.raises(TamperError):
+        place_of(home.bot(bot.identity), DAY)
+
+
+def test_a_record_under_another_sessions_name_is_found(copy) -> None:
+    """Two folders that were exchanged are whole each, and still not what they say they are."""
+    _, bot, folder = copy
+    moved = folder.rename(folder.with_name("2012-11-15_1"))
+    (problem,) = verify_record(moved, bot.identity)
+    assert str(problem) == (
+        "manifest.json: the record was sealed as 2012-11-14_1, found as 2012-11-15_1"
+    )

@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from rigd.core.errors import DataError
+from rigd.market import tables
 from rigd.market.findings import Findings
 from rigd.market.tables import read_header, read_table, strict_number
 from tests.market.days import write
@@ -133,3 +134,23 @@ def test_parquet_gives_the_same_rows(tmp_path) -> None:
     parquet.write_table(pa.table({"a": pa.array([], pa.float64())}), path)
     assert read_table(path, "a.parquet", findings) is None
     assert findings.count == 1
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv"])
+def test_a_file_that_unpacks_without_end_is_refused_early(tmp_path, monkeypatch, name) -> None:
+    """A small file may unpack to more than memory holds: no more than the limit is read."""
+    monkeypatch.setattr(tables, "_MOST_BYTES", 1 << 20)
+    path = write(tmp_path / name, "a,b", *["1,2"] * 300_000)
+    where, message = problem_of(path)
+    assert (where, message) == (name, "the file must hold at most 1 MiB, unpacked; it holds more")
+    write(path, "a,b", *["1,2"] * 200_000)
+    assert read_table(path, name, Findings()) is not None
+
+
+def test_a_parquet_file_with_too_many_rows_is_refused_unread(tmp_path, monkeypatch) -> None:
+    """Its rows are counted before they are unpacked."""
+    pa = pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    pytest.importorskip("pyarrow.parquet").write_table(pa.table({"a": [1, 2, 3]}), path)
+    monkeypatch.setattr(tables, "_MOST_ROWS", 2)
+    assert problem_of(path) == ("a.parquet", "the file must hold at most 2 rows, held more")
