@@ -12,16 +12,18 @@ from rigd.config.digest import digest
 from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, SessionClosed, SessionStarted
-from rigd.core.money import ZERO, notional
+from rigd.core.money import ZERO, notional, plain
 from rigd.core.values import SelfCheck
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.ledger.book import Ledger
+from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.risk.kill_switch import LatchState, unreadable
+from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from rigd.broker.simulated.exchange import SimExchange
     from rigd.core.events import Entry
+    from rigd.core.orders import Account
     from rigd.core.ports import ControlClock, IdSource
     from rigd.core.values import Bar, Profile
     from rigd.engine.session import Session
@@ -184,7 +187,7 @@ class EngineRun:
                 broker,
                 self._journal,
                 self.commands,
-                self._checks(ledger),
+                (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
             )
             self._housekeep(0)
             await replay.run(
@@ -197,6 +200,18 @@ class EngineRun:
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
+
+    def _same_cash(self, ledger: Ledger, account: Account) -> SelfCheck:
+        """Compare the books' cash with the broker's before a new session trusts either."""
+        books = ledger.balances().get(CASH, ZERO) if ledger.head[0] else account.cash
+        resumed = bool(self.entries())
+        return SelfCheck(
+            name="books.cash",
+            passed=resumed or books == account.cash,
+            detail="taken up again: compared when reconciled"
+            if resumed
+            else f"account {CASH} {plain(books)}, broker {plain(account.cash)}",
+        )
 
     def _checks(self, ledger: Ledger) -> tuple[SelfCheck, ...]:
         """Ask the parts that only this host knows: keys and secrets, calendar, books."""
@@ -357,8 +372,10 @@ class EngineRun:
 
 
 def read_latch(path: Path) -> LatchState:
-    """Return the kill switch's state of a bot: fresh without a file, tripped by a broken one."""
+    """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
     if not path.exists():
+        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+            return unreadable(f"{path.name} is gone beside sealed sessions")
         return LatchState()
     try:
         held = json.loads(path.read_bytes())

@@ -24,6 +24,7 @@ from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.provision import provision_for
+from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
 from rigd.store import manifest
@@ -34,10 +35,10 @@ from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
 
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.bot import Bot
-    from rigd.hosts.records import Place
     from rigd.store.paths import Home
 
 WRITER = "rigd.hosts.launch"
@@ -146,8 +147,7 @@ class Launcher:
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
-            place = records.place_of(tree, plan.day.day)
-            request = _stored_request(place, request)
+            place = _place(bot, plan.day.day, request)
             self._refuse_flags()
             if not place.resumed:
                 refuse_latched(tree.risk_state)
@@ -353,19 +353,40 @@ def read_fields(path: Path) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _stored_request(place: Place, request: SessionRequest) -> SessionRequest:
-    """Return what an unfinished session was asked for; another request is refused."""
+def _place(bot: Bot, day: date, request: SessionRequest) -> Place:
+    """Return where a session goes: an unfinished one is taken up as it was asked.
+
+    Parameters
+    ----------
+    bot, day
+        Whose session, and of which day.
+    request
+        What is asked for.
+
+    Returns
+    -------
+    Place
+        The unfinished session when it was asked for the same; the next one also when the unfinished
+        one never sent an order, which is left as it lies.
+
+    Raises
+    ------
+    ConfigError
+        If an unfinished session that sent orders was asked for something else.
+    """
+    tree = bot.home.bot(bot.identity)
+    place = records.place_of(tree, day)
     path = place.folder / records.REQUEST
     if not place.resumed or not path.exists():
-        return request
+        return place
     stored = SessionRequest.from_json(path.read_text(encoding="utf-8"))
-    if stored != request:
-        msg = (
-            f"session {place.folder.name} is unfinished and must be taken up as it was asked: "
-            f"{stored.to_json()}, was {request.to_json()}"
-        )
-        raise ConfigError(msg, fix="run it again with the same options")
-    return stored
+    if stored == request:
+        return place
+    if not records.sent_orders(place.folder, bot.identity):
+        number = place.number + 1
+        return Place(folder=tree.session(day, number), number=number, resumed=False)
+    msg = f"session {place.folder.name} is unfinished and sent orders: it must be taken up as asked"
+    raise ConfigError(msg, fix=f"run again: {stored.command_line()}")
 
 
 def _json(fields: dict[str, Any]) -> bytes:

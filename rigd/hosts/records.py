@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.core.errors import ConfigError, DataError, Problem, TamperError
-from rigd.core.events import SessionClosed
+from rigd.core.events import OrderIntent, SessionClosed
 from rigd.store import manifest
 from rigd.store.chainlog import verify_chain
 from rigd.store.journal import read_journal
@@ -85,6 +85,13 @@ def place_of(tree: BotTree, day: date) -> Place:
         msg = f"session {folder.name} is sealed and must end with its closing record, found none"
         raise TamperError(msg, fix=f"restore it from runs/backups; rigd verify {folder.name}")
     return Place(folder=tree.session(day, last + 1), number=last + 1, resumed=False)
+
+
+def sent_orders(folder: Path, identity: BotIdentity) -> bool:
+    """Tell whether a session's journal means any order; one without a journal never began."""
+    if not (folder / JOURNAL).exists():
+        return False
+    return any(isinstance(entry.record, OrderIntent) for entry in entries_of(folder, identity))
 
 
 def is_closed(folder: Path, chain: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -66,6 +67,19 @@ class SessionRequest:
         values = asdict(self)
         values["day"] = self.day.isoformat() if self.day else ""
         return json.dumps(values, sort_keys=True)
+
+    def command_line(self) -> str:
+        """Return the command that asks for this session."""
+        options = [
+            ("--data", self.data),
+            ("--date", self.day.isoformat() if self.day else ""),
+            ("--symbols", ",".join(self.symbols)),
+            ("--bar-stamp", "" if self.bar_stamp == "start" else self.bar_stamp),
+            ("--speed", f"{self.speed:g}" if self.speed else ""),
+            *(("--set", f"{key}={value}") for key, value in self.overrides),
+        ]
+        given = (f"{name} {shlex.quote(value)}" for name, value in options if value)
+        return " ".join(("rigd session", *given))
 
     @classmethod
     def from_json(cls, text: str) -> SessionRequest:

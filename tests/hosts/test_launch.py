@@ -16,14 +16,17 @@ from rigd.core.errors import (
     DataError,
     ExitCode,
     LogicError,
+    Problem,
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed
-from rigd.hosts import finishing, supervisor
+from rigd.core.values import SelfCheck
+from rigd.hosts import engine_run, finishing, supervisor
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
 from rigd.hosts.records import entries_of, verify_record
+from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store import manifest
 from rigd.store.backup import BackupResult
@@ -234,16 +237,54 @@ def test_a_session_that_died_is_taken_up_as_it_was_asked(tmp_path, monkeypatch) 
     """The same request goes on in the same folder; another one is refused and names the first."""
     home = demo(tmp_path)
     with monkeypatch.context() as patch:
-        die_at(patch, 100)
+        die_at(patch, 372)
         failed = launcher(home).launch(ONE_SYMBOL)
     assert (failed.exit_code, failed.closed, failed.seal) == (1, None, "")
     assert failed.message.startswith("the session did not end")
-    with pytest.raises(ConfigError, match="unfinished and must be taken up as it was asked"):
+    with pytest.raises(
+        ConfigError, match="unfinished and sent orders: it must be taken up as asked"
+    ) as caught:
         launcher(home).launch(SAMPLE)
+    assert caught.value.fix == "run again: rigd session --symbols FB"
     ended = launcher(home).launch(ONE_SYMBOL)
     assert (ended.folder, ended.exit_code) == (failed.folder, 0)
     again = launcher(home).launch(ONE_SYMBOL)
     assert again.folder.name.endswith("_2")
+
+
+@pytest.mark.usefixtures("door")
+def test_a_session_that_died_before_its_first_order_blocks_no_other(tmp_path, monkeypatch) -> None:
+    """Nothing was sent: another request begins the next session, the first is left as it lies."""
+    home = demo(tmp_path)
+    with monkeypatch.context() as patch:
+        die_at(patch, 2)
+        failed = launcher(home).launch(ONE_SYMBOL)
+    before = listing(failed.folder)
+    ended = launcher(home).launch(SAMPLE)
+    assert (ended.folder.name, ended.exit_code) == ("2012-11-14_2", 0)
+    assert listing(failed.folder) == before
+
+
+@pytest.mark.usefixtures("door")
+def test_a_broker_without_the_money_of_the_books_is_not_traded_with(tmp_path) -> None:
+    """A new session whose broker and books differ in cash is refused by name (FAULTS O12)."""
+    home = demo(tmp_path)
+    assert launcher(home).launch(SAMPLE).exit_code == 0
+    (truth,) = (home.runs / "simulated_broker").glob("*.log")
+    truth.unlink()
+    refused = launcher(home).launch(SAMPLE)
+    assert refused.exit_code != 0
+    assert "books.cash: account 1030 99997.6" in refused.message
+
+
+@pytest.mark.usefixtures("door")
+def test_a_lost_risk_state_is_a_tripped_switch(tmp_path) -> None:
+    """Deleting the latch does not release it: only an admin's reset does (SPEC §4)."""
+    home = demo(tmp_path)
+    assert launcher(home).launch(SAMPLE).exit_code == 0
+    home.bot(bot_of(home).identity).risk_state.unlink()
+    with pytest.raises(Latched, match="is gone beside sealed sessions"):
+        launcher(home).launch(SAMPLE)
 
 
 @pytest.mark.usefixtures("door")
@@ -366,13 +407,12 @@ def test_a_session_refuses_to_begin_new_books_in_place_of_lost_ones(tmp_path, do
 
 
 @pytest.mark.usefixtures("door")
-def test_books_that_do_not_balance_are_no_success(tmp_path) -> None:
-    """A broker whose record was lost has other cash than the books: exit code 1, a warning."""
-    home = Home(tmp_path)
-    first = launcher(home).launch(ONE_SYMBOL)
-    assert first.closed.closing_cash != Decimal(100_000)
-    home.sim_broker(str(bot_of(home).identity)).unlink()
-    ended = launcher(home).launch(ONE_SYMBOL)
+def test_books_that_do_not_balance_are_no_success(tmp_path, monkeypatch) -> None:
+    """Books that fail their check at the end: exit code 1, and a warning that names the account."""
+    passed = SelfCheck(name="ledger", passed=True, detail="at the start")
+    monkeypatch.setattr(engine_run, "ledger_check", lambda _: passed)
+    monkeypatch.setattr(Ledger, "check", lambda _: [Problem("ledger.db", "1030 is off by 1")])
+    ended = launcher(Home(tmp_path)).launch(ONE_SYMBOL)
     assert ended.books.startswith("NOT BALANCED")
     assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
-    assert any("cash" in warning for warning in ended.warnings)
+    assert any("1030 is off by 1" in warning for warning in ended.warnings)

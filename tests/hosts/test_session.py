@@ -46,6 +46,7 @@ LEFT_BY_OTHERS = {
     "request.json": "rigd session",
     "session.json": "rigd session",
     "launch.lock": "rigd session",
+    "bot_state.txt": "rigd session",
     "backup.zip": "rigd session",
     "kill_switch.log": "a trip",
     "session/kill_switch.log": "a trip",
