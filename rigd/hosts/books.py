@@ -40,7 +40,21 @@ def open_books(bot: Bot) -> Ledger:
 
 
 def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:
-    """Return what is wrong with the books, and the balances of sound ones as (account, amount)."""
+    """Return what is wrong with the books, and the balances of sound ones as (account, amount).
+
+    Parameters
+    ----------
+    bot
+        Whose books; without any, those that document 090 kept elsewhere are read, never written.
+
+    Returns
+    -------
+    tuple of two lists
+        Problems, and names with values.
+    """
+    old = bot.home.old_ledger_db(bot.identity)
+    if old.exists() and not bot.home.bot(bot.identity).ledger_db.exists():
+        return list(verify(old)), [("old books, read only", old.name)]
     problems = list(verify(_existing(bot)))
     if problems:
         return problems, []

@@ -174,6 +174,23 @@ class Home:
         """Return the output tree of a bot."""
         return BotTree(self.runs / str(identity), identity)
 
+    def old_ledger_db(self, identity: BotIdentity) -> Path:
+        """Return where document 090 kept the books of a bot; looked up to read, never written.
+
+        Parameters
+        ----------
+        identity
+            The bot.
+
+        Returns
+        -------
+        Path
+            ``entities/{ENTITY}_{JURISDICTION}/ledgers/bot/{BOT_IDENTITY}_BOT_ledger.db``.
+        """
+        entity = f"{identity.entity_code}_{identity.jurisdiction_code}"
+        folder = self.root / "entities" / entity / "ledgers" / "bot"
+        return folder / f"{identity}_BOT_ledger.db"
+
     def sim_broker(self, account: str) -> Path:
         """Return the truth file of a simulated broker's account, which the engine never reads.
 

@@ -61,6 +61,19 @@ def test_each_line_of_the_csv_says_whose_it_is(finished) -> None:
     assert sum(Decimal(row["amount"]) for row in rows) == 0
 
 
+def test_old_books_are_read_and_never_written(finished, tmp_path) -> None:
+    """Books that lie where document 090 kept them are proved in place, byte for byte unchanged."""
+    bot = bot_of(demo(tmp_path))
+    old = bot.home.old_ledger_db(bot.identity)
+    old.parent.mkdir(parents=True)
+    shutil.copy(finished.bot.home.bot(bot.identity).ledger_db, old)
+    before = old.read_bytes()
+    assert books.check_books(bot) == ([], [("old books, read only", old.name)])
+    assert old.read_bytes() == before
+    with pytest.raises(ConfigError, match="must exist, found none"):
+        books.open_books(bot)
+
+
 def test_gone_books_are_a_problem(launched, tmp_path) -> None:
     """A ledger that was deleted is named."""
     _, ended = launched

@@ -57,6 +57,12 @@ def test_a_bots_paths_carry_its_identity() -> None:
     assert [path.as_posix() for path in found] == list(found.values())
 
 
+def test_old_books_are_looked_up_where_document_090_kept_them() -> None:
+    """The older path has the entity and the jurisdiction in its folder (CF1)."""
+    expected = "home/entities/DEMO_US/ledgers/bot/DEMO_US_SIM_01_BOT_ledger.db"
+    assert HOME.old_ledger_db(BOT).as_posix() == expected
+
+
 def test_sessions_of_a_day_are_counted_from_their_folders(tmp_path: Path) -> None:
     """Only whole numbers of that very day count, in numerical order."""
     tree = Home(tmp_path).bot(BOT)
