@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rigd.core.events import SessionClosed, TradeClosed
+from rigd.core.events import SessionClosed, TradeClosed, WindowPlanned
 from rigd.reporting import tables
 from rigd.reporting.funnel import explain_no_trade, funnels
 from rigd.reporting.header import marks_of, session_key, started_of
@@ -69,7 +69,7 @@ def session_summary(entries: Iterable[Entry], inputs: SummaryInputs) -> str:
     ]
     blocks = [
         head,
-        ["Funnel", *text_table(tables.funnel_table(known))],
+        ["Funnel", *text_table(tables.funnel_table(known)), *_skipped(known)],
         ["Trades", *text_table(tables.trades_table(known))],
         *_reasons(known),
         _result(known, inputs),
@@ -77,6 +77,15 @@ def session_summary(entries: Iterable[Entry], inputs: SummaryInputs) -> str:
     if inputs.next_steps:
         blocks.append(["Next", *(f"  {one_line(step)}" for step in inputs.next_steps)])
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _skipped(entries: Sequence[Entry]) -> list[str]:
+    """Say why a window did not run: a row of zeros alone would leave it open."""
+    return [
+        f"  {entry.record.strategy} did not run: {one_line(entry.record.skipped)}"
+        for entry in entries
+        if isinstance(entry.record, WindowPlanned) and entry.record.skipped
+    ]
 
 
 def text_table(table: Table) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from rigd.core.events import WindowPlanned
 from rigd.reporting.session_summary import SummaryInputs, session_summary, text_table
 from rigd.reporting.tables import Table
 from tests.reporting.journals import Writer, _pool, quiet_session, session, started
@@ -56,6 +57,23 @@ def test_without_a_trade_the_reasons_are_printed() -> None:
 def test_a_session_that_did_not_end_says_so() -> None:
     """Without its last record the session counts as not closed."""
     assert "Not closed yet" in session_summary(session()[:-1], INPUTS)
+
+
+def test_a_window_that_did_not_run_says_why() -> None:
+    """A skipped window is told below the funnel, with its reason."""
+    journal = Writer()
+    skipped = WindowPlanned(
+        strategy="close",
+        start=0,
+        analysis_end=0,
+        breakout_end=0,
+        end=0,
+        exit_minute=0,
+        skipped="overlaps mid",
+    )
+    journal.add(0, started(strategies=("open",)), skipped)
+    text = session_summary(journal.entries, INPUTS)
+    assert "\n  close did not run: overlaps mid\n" in text
 
 
 def test_very_many_reasons_are_cut() -> None:
