@@ -111,7 +111,9 @@ class Settings(BaseModel):
         ge=0,
         le=1,
     )
-    max_trades: Whole = key(4, "Entries per strategy session", group=RISK, ge=1, le=100)
+    max_trades: Whole = key(
+        4, "Entries per strategy session; 0 trades nothing", group=RISK, ge=0, le=100
+    )
     weights: Weights = key(
         (Decimal("0.4"), Decimal("0.2"), Decimal("0.2"), Decimal("0.2")),
         "Part of the session cap for each entry in turn: MAX_TRADES of them, sum at most 1",

@@ -99,12 +99,12 @@ def self_check(settings: Settings) -> SelfCheck:
     Returns
     -------
     SelfCheck
-        Failed when the pool would be empty.
+        Failed when the pool would be empty though trades are allowed.
     """
     size = pool_size(settings.max_trades, settings.candidate_multiplier)
     return SelfCheck(
         name="screener.pool",
-        passed=size > 0,
+        passed=size > 0 or settings.max_trades == 0,
         detail=f"MAX_TRADES {settings.max_trades} × CANDIDATE_MULTIPLIER "
         f"{settings.candidate_multiplier} = {size} candidates",
     )

@@ -71,7 +71,7 @@ def test_the_template_asks_for_the_order_limits() -> None:
     [
         ("log_format", "json | csv"),
         ("fractional", "true or false"),
-        ("max_trades", "at least 1, at most 100"),
+        ("max_trades", "at least 0, at most 100"),
         ("stop_pct_open", "above 0, below 1"),
         ("routine_alert_channel", "email | slack | sms | pagerduty"),
         ("timezone", ""),

@@ -99,9 +99,11 @@ def test_a_negative_limit_is_a_defect() -> None:
         rank({}, -1)
 
 
-@pytest.mark.parametrize(("trades", "multiplier", "passed"), [(4, 5, True), (0, 5, False)])
+@pytest.mark.parametrize(
+    ("trades", "multiplier", "passed"), [(4, 5, True), (4, 0, False), (0, 5, True)]
+)
 def test_self_check(trades, multiplier, passed) -> None:
-    """A pool without room for a candidate fails the launch."""
+    """A pool without room for a candidate fails the launch, unless no trade is wanted."""
     answer = self_check(SimpleNamespace(max_trades=trades, candidate_multiplier=multiplier))
     assert (answer.name, answer.passed) == ("screener.pool", passed)
     assert f"= {trades * multiplier} candidates" in answer.detail
