@@ -92,6 +92,19 @@ def why(
 
 
 @app.command()
+def tuning(
+    rebuild: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--rebuild", help="Make the tables again from the sealed sessions.")
+    ] = False,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Compare what each strategy made of its trigger over all sessions."""
+    import rigd.cli.tuning as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(rebuild=rebuild, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check this machine and this home; name a fix for each finding."""
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light

@@ -21,7 +21,7 @@ from rigd.core.errors import DataError, LogicError
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import ExecType, OrdStatus, OrdType, Purpose
-from rigd.core.values import Direction, ExitReason, PoolEntry, Profile, Side
+from rigd.core.values import WARNED, Direction, ExitReason, PoolEntry, Profile, Side
 
 
 class Stage(StrEnum):
@@ -175,6 +175,11 @@ class CandidateJudged(Record):
     rule: str
     reason: str
     measured: str
+
+    @property
+    def warns(self) -> bool:
+        """Tell whether the answer was given for want of data or by a failure."""
+        return self.reason in WARNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

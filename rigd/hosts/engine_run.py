@@ -13,7 +13,9 @@ from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
+from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
+from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
@@ -21,6 +23,7 @@ from rigd.hosts.projections import Projections
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
+from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store import manifest
@@ -255,6 +258,17 @@ class EngineRun:
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            sources=self._sources(),
+        )
+
+    def _sources(self) -> Sources:
+        """Return who knows what the filters ask: metrics beside the bars, the bot's own rate."""
+        known, identity = self.plan.fundamentals, self._bot.identity_file
+        return Sources(
+            fundamentals=DayCache(known, self._registry, self.plan.day.day) if known else None,
+            risk_free=RiskFree(
+                jurisdiction=identity.jurisdiction_code, rate=identity.risk_free_rate()
+            ),
         )
 
     def _housekeep(self, _minute: int) -> None:

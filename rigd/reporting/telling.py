@@ -243,7 +243,7 @@ def _candidate_judged(r: CandidateJudged, memory: Memory) -> Told:
     signalled = r.direction is not None and started is not None
     return Told(
         event="candidate_judged",
-        level=Level.WARNING if r.outcome is Outcome.REJECTED else Level.INFO,
+        level=Level.WARNING if r.warns or r.outcome is Outcome.REJECTED else Level.INFO,
         message=f"{r.outcome} by {r.rule}: {redact(r.reason)}",
         cells={
             "strategy_name": r.strategy,
