@@ -44,7 +44,7 @@ from rigd.core.events import (
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import OrdStatus, Purpose
-from rigd.core.values import Direction
+from rigd.core.values import WARNED, Direction
 from rigd.reporting.header import instant_of, log_format_of, marks_of
 from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Value
@@ -270,12 +270,22 @@ def _order_cells(order: OrderIntent | None, memory: Memory) -> dict[str, Value]:
 
 def _order_intent(r: OrderIntent, memory: Memory) -> Told:
     verb = "replace" if r.replaces else "submit"
+    warned = [f"{check.rule} {check.reason}" for check in r.checks if check.reason in WARNED]
+    quiet = Level.DEBUG if r.replaces else Level.INFO
+    message = f"{verb} {r.purpose} order: {r.side} {plain(r.qty)} {r.symbol} {r.ord_type}"
     return Told(
         event="api_call",
-        level=Level.DEBUG if r.replaces else Level.INFO,
-        message=f"{verb} {r.purpose} order: {r.side} {plain(r.qty)} {r.symbol} {r.ord_type}",
+        level=Level.WARNING if warned else quiet,
+        message=f"{message}; warned: {', '.join(warned)}" if warned else message,
         cells=_order_cells(r, memory),
-        details={"call": verb, **rest(r, "strategy", "symbol", "direction", "qty", "exit_reason")},
+        details={
+            "call": verb,
+            **rest(r, "strategy", "symbol", "direction", "qty", "exit_reason", "checks"),
+            "checks": [
+                {name: redact(str(value)) for name, value in check._asdict().items()}
+                for check in r.checks
+            ],
+        },
     )
 
 

@@ -11,7 +11,15 @@ import pytest
 from rigd.broker.simulated.model import SimModel
 from rigd.config.choices import LogFormat
 from rigd.core.errors import OrderRejected, TamperError, Unavailable
-from rigd.core.events import CandidateJudged, Command, Outcome, PoolRanked, RiskModeChanged, Stage
+from rigd.core.events import (
+    CandidateJudged,
+    Command,
+    Outcome,
+    PoolRanked,
+    RiskModeChanged,
+    Stage,
+    judgements,
+)
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import Purpose
 from rigd.core.values import Bar
@@ -62,10 +70,15 @@ TWICE += [Bar(m, 50.0, 51.0, 50.0, 50.0 + (m - 363) / 10, 1000.0) for m in range
 """A day on which both the open and the close strategy signal."""
 
 
+def rows_of(run: World) -> list[CandidateJudged]:
+    """What the journal says of candidates, in order."""
+    return [row for entry in run.journal.entries() for row in judgements(entry.record)]
+
+
 def judged(run: World, symbol: str, minute: int | None = None) -> list[tuple[str, str, str]]:
     return [
         (str(row.stage), str(row.outcome), row.reason)
-        for row in run.journal.records(CandidateJudged)
+        for row in rows_of(run)
         if row.symbol == symbol and minute in {None, row.minute}
     ]
 
@@ -107,11 +120,7 @@ def test_a_rejected_candidate_gives_way_to_the_next_and_frees_its_weight() -> No
     assert found[1].qty > 2 * found[2].qty
     assert judged(run, "BBB", 25)[-1] == ("broker", "rejected", "rejected")
     assert judged(run, "BBB", 26) == judged(run, "BBB", 27) == []
-    levels = {
-        row.symbol: row.fallback_level
-        for row in run.journal.records(CandidateJudged)
-        if row.minute == 25
-    }
+    levels = {row.symbol: row.fallback_level for row in rows_of(run) if row.minute == 25}
     assert levels == {"BBB": 0, "CCC": 1, "AAA": 1}
 
 
@@ -180,7 +189,7 @@ def test_the_blocklist_holds_over_strategies() -> None:
         settings=settings(**ALL), bars={"AAA": TWICE}, day=wiring.session_day(DAY), filters=True
     ).run()
     assert [intent.strategy for intent in entries(run)] == ["open"]
-    last = [row for row in run.journal.records(CandidateJudged) if row.strategy == "close"][-1]
+    last = [row for row in rows_of(run) if row.strategy == "close"][-1]
     assert (last.rule, last.outcome) == ("ticker_blocklist", Outcome.BLOCKED)
 
 
@@ -198,8 +207,7 @@ def test_the_blocklist_survives_a_restart() -> None:
     )
     for entries_kept in (cut, cut + 3):
         second = first.again(entries_kept, first.journal.marks[entries_kept - 1]).run()
-        rows = second.journal.records(CandidateJudged)
-        last = [row for row in rows if row.strategy == "close"][-1]
+        last = [row for row in rows_of(second) if row.strategy == "close"][-1]
         assert (last.rule, last.outcome) == ("ticker_blocklist", Outcome.BLOCKED)
         assert [intent.strategy for intent in entries(second)] == ["open"]
 
@@ -235,7 +243,8 @@ def test_a_failing_filter_is_warned_of_counted_and_decides_nothing() -> None:
     lines = session_logs(run.journal.entries())["open.log"].decode().splitlines()
     rows = [json.loads(line) for line in lines if "failed_open" in line]
     assert [row["level"] for row in rows] == ["WARNING"]
-    assert rows[0]["details"]["measured"] == "ValueError: no data"
+    assert "warned: broken failed_open" in rows[0]["message"]
+    assert rows[0]["details"]["checks"][0]["measured"] == "ValueError: no data"
     assert daily_summary(run.journal.entries())["warnings"][0] == {
         "stage": "enhancement",
         "rule": "broken",
@@ -292,9 +301,9 @@ def test_a_filter_that_is_off_leaves_no_mark_on_the_trades(toggles: list[str]) -
         session.desk, "chain", [each for each in session.desk.chain if each.name not in gone]
     )
     without.run()
-    told = {row.rule: row.reason for row in off.journal.records(CandidateJudged)}
+    told = {row.rule: row.reason for row in rows_of(off)}
     assert {told[name] for name in gone & told.keys()} == {"disabled"}
-    assert not gone & {row.rule for row in without.journal.records(CandidateJudged)}
+    assert not gone & {row.rule for row in rows_of(without)}
     for form in LogFormat:
         trades = export_trades(off.journal.entries(), form)
         assert trades == export_trades(without.journal.entries(), form)
@@ -356,7 +365,7 @@ def test_a_symbol_in_doubt_blocks_itself_and_counts_in_the_limits() -> None:
 def test_a_pool_member_that_never_signals_says_how_near_it_came() -> None:
     """X8: the largest move and what it needed, once."""
     run = world({"AAA": breaking(0.1, []), "BBB": breaking(0.2, [25])}).run()
-    rows = [row for row in run.journal.records(CandidateJudged) if row.symbol == "AAA"]
+    rows = [row for row in rows_of(run) if row.symbol == "AAA"]
     assert [(row.stage, row.outcome, row.rule) for row in rows] == [
         (Stage.STRATEGY, Outcome.NO_SIGNAL, "STRAT_OPEN_BUFFER")
     ]
