@@ -76,7 +76,10 @@ class Settings(BaseModel):
         boot_only=True,
     )
     build_mode: BuildMode = key(
-        BuildMode.RELEASE, "How the bot was built", group=GENERAL, boot_only=True
+        BuildMode.RELEASE,
+        "Code that differs from the sealed build: release refuses it, debug tells it and goes on",
+        group=GENERAL,
+        boot_only=True,
     )
     disable_all_trades: Flag = key(False, "Find and record signals, send no order", group=GENERAL)
     enable_logging: Flag = key(

@@ -17,7 +17,7 @@ from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
 from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, wiring
-from rigd.hosts.bot import env_door, keyring
+from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.ledger.book import Ledger
@@ -217,11 +217,12 @@ class EngineRun:
         )
 
     def _checks(self, ledger: Ledger) -> tuple[SelfCheck, ...]:
-        """Ask the parts that only this host knows: keys and secrets, calendar, books."""
+        """Ask the parts that only this host knows: keys and secrets, calendar, build, books."""
         home = self._bot.home
         return (
             *map(without_key_id, launch_checks(env_door(home), keyring(home))),
             calendar_check(self.plan.day.day),
+            *build_checks(self._bot),
             ledger_check(ledger),
         )
 
