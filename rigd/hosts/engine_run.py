@@ -25,6 +25,7 @@ from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
+from rigd.reporting.tuning import self_check as tuning_check
 from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
@@ -223,6 +224,7 @@ class EngineRun:
             *map(without_key_id, launch_checks(env_door(home), keyring(home))),
             calendar_check(self.plan.day.day),
             *build_checks(self._bot),
+            tuning_check(),
             ledger_check(ledger),
         )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rigd.config.strategies import TRIGGER_KEYS
 from rigd.core.events import CandidateJudged, Entry, Outcome, SessionClosed, TradeClosed
 from rigd.core.money import money, plain
+from rigd.core.values import SelfCheck
 from rigd.reporting.header import marks_of, session_key, setting, started_of
 from rigd.reporting.text import json_document
 
@@ -88,6 +89,17 @@ class TuningTracker:
         self._entries.append(entry)
         if isinstance(entry.record, SessionClosed):
             record_runs(self._outputs, self._entries)
+
+
+def self_check() -> SelfCheck:
+    """Check the table on two runs of one value: 3 trades, 1 of them won, 6 - 3 = 3 in all."""
+    first = Run("a", "TEST", "", "0.02", 2, 1, Decimal(6), 180_000_000, 3, 1, {"A": 2})
+    second = first._replace(session="b", value="0.020", trades=1, wins=0, pnl=Decimal(-3))
+    rows = table([first, second])
+    found = [(row["trades"], str(row["win_rate"]), row["average_pnl"]) for row in rows]
+    right = found == [(3, "0.333333", "1")]
+    detail = "one row per value" if right else f"3 trades must average 1, was {found}"
+    return SelfCheck(name="reporting.tuning", passed=right, detail=detail)
 
 
 def record_runs(outputs: Outputs, entries: Sequence[Entry]) -> None:

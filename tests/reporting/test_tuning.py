@@ -19,6 +19,7 @@ from rigd.reporting.tuning import (
     record_runs,
     run_of,
     runs_in,
+    self_check,
     table,
 )
 from tests.fakes.outputs import FakeOutputs
@@ -188,3 +189,11 @@ def test_too_few_trades_recommend_nothing() -> None:
     advice = recommendation("mid", [run()])
     assert (advice["value"], advice["evidence"]) == (None, None)
     assert str(MIN_TRADES) in str(advice["reason"])
+
+
+def test_the_self_check_passes_and_fails_on_a_wrong_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """INVENTORY E30: the tracker answers at launch."""
+    check = self_check()
+    assert (check.name, check.passed) == ("reporting.tuning", True)
+    monkeypatch.setattr("rigd.reporting.tuning.table", lambda _: [])
+    assert not self_check().passed
