@@ -105,10 +105,14 @@ PLUGS = (
 
 @dataclass(frozen=True, slots=True)
 class DisabledFilter:
-    """Stands in the chain for a filter that its key switches off, and says so."""
+    """Stands in the chain for a filter that is not asked, and says why.
+
+    Its key switches it off, or it belongs to another broker: then it applies to no strategy.
+    """
 
     name: str
     strategies: tuple[str, ...]
+    why: str = DISABLED
 
     def applies_to(self, strategy: str) -> bool:
         """Tell whether the filter would be asked about candidates of a strategy."""
@@ -117,7 +121,7 @@ class DisabledFilter:
     def self_check(self, settings: Settings) -> SelfCheck:
         """Pass: nothing runs."""
         del settings
-        return SelfCheck(name=f"enhancements.{self.name}", passed=True, detail=DISABLED)
+        return SelfCheck(name=f"enhancements.{self.name}", passed=True, detail=self.why)
 
     def check(self, candidate: Candidate, view: FilterView, settings: Settings) -> Verdict:
         """Allow, with the reason ``disabled``."""
@@ -146,7 +150,7 @@ def build_chain(settings: Settings, sources: Sources = NO_SOURCES) -> tuple[Enha
 
 def _made(plug: Plug, settings: Settings, sources: Sources) -> Enhancement:
     if plug.broker not in {None, settings.broker_code}:
-        return DisabledFilter(plug.name, ())
+        return DisabledFilter(plug.name, (), f"asked at {plug.broker} alone")
     if plug.toggle and not getattr(settings, plug.toggle):
         return DisabledFilter(plug.name, plug.strategies)
     return plug.load(sources)

@@ -74,6 +74,12 @@ def test_filters_are_asked_in_the_order_of_the_table():
     }
 
 
+def test_a_filter_of_another_broker_says_so() -> None:
+    """INVENTORY E26: the scanner of IBKR stands in no strategy's way elsewhere, and says why."""
+    found = {check.name: check.detail for check in self_checks(settings(), build_chain(settings()))}
+    assert found["enhancements.imbalance"] == "asked at IBKR alone"
+
+
 def test_every_filter_asked_is_in_the_trace_of_the_candidate():
     """INVENTORY E3: the verdicts of one candidate are the calls in order."""
     falling = view(bars=bars([100.0, 100.1] * 20 + [99.0]))
