@@ -119,16 +119,32 @@ def test_the_adx_toggle_skips_the_filter_and_says_disabled():
     assert after[1].rule == "bollinger"
 
 
-def test_a_filter_that_is_off_need_not_exist(monkeypatch):
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ADX_FILTER_ENABLED", "adx"),
+        ("ENABLE_FUNDAMENTAL_GUARD", "fundamentals"),
+        ("ENABLE_BSM_FILTER", "black_scholes"),
+        ("ENABLE_IMBALANCE_SCANNER", "imbalance"),
+    ],
+)
+def test_a_filter_that_is_off_need_not_exist(monkeypatch, key, name):
     """INVENTORY E8: with the toggle off the chain works without the filter's module."""
-    monkeypatch.setitem(sys.modules, "rigd.enhancements.adx", None)
-    off = settings(ADX_FILTER_ENABLED="false")
+    monkeypatch.setitem(sys.modules, f"rigd.enhancements.{name}", None)
+    off = settings(BROKER_CODE="IBKR", **{key: "false"})
     chain = build_chain(off)
     assert [filter_.name for filter_ in chain] == [plug.name for plug in PLUGS]
     assert all(check.passed for check in self_checks(off, chain))
-    assert decide(candidate(strategy="mid"), view(), off, chain)[0].reason == "disabled"
+    asked = {
+        verdict.rule: verdict.reason
+        for strategy in ("mid", "close")
+        for filter_ in chain
+        if filter_.name == name and filter_.applies_to(strategy)
+        for verdict in [filter_.check(candidate(strategy=strategy), view(), off)]
+    }
+    assert asked == {name: "disabled"}
     with pytest.raises(ImportError):
-        build_chain(settings())
+        build_chain(settings(BROKER_CODE="IBKR"))
 
 
 @pytest.mark.parametrize(
