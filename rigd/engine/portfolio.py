@@ -17,7 +17,7 @@ from rigd.core.events import FillRecorded, NoteMade, OrderIntent, TradeClosed
 from rigd.core.money import PRICE_STEP, ZERO, notional
 from rigd.core.orders import ExecType, Purpose
 from rigd.core.values import Direction, ExitReason
-from rigd.strategy.exits import RangeState
+from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,8 @@ from rigd.core.money import level_from_float
 from rigd.core.orders import OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
-from rigd.strategy.exits import average_range, higher, levels, observe_range
+from rigd.strategy.exits import levels
+from rigd.strategy.trailing import average_range, follow, higher, observe_range
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -148,7 +149,7 @@ def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     sign = position.direction.sign
     for bar in islice(bars, track.seen, None):
         if bar.minute >= entered:
-            track.best = higher(sign, track.best, bar.high if sign > 0 else bar.low)
+            track.best = follow(sign, track.best, bar.high, bar.low)
         if rules.vwap_touch:
             track.turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
             track.volume += bar.volume

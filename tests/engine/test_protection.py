@@ -13,7 +13,7 @@ from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason, Side
 from rigd.engine import protection
 from rigd.hosts import wiring
-from rigd.strategy.exits import RangeState, average_range, observe_range
+from rigd.strategy.trailing import RangeState, average_range, observe_range
 from tests.engine.test_candidates import breaking, world
 from tests.engine.world import Table
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rigd.strategy.exits import RangeState
 from rigd.strategy.stepper import Trade, make_walk
+from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
