@@ -65,6 +65,7 @@ _READERS: dict[str, Any] = {
     "avg_px": Decimal,
     "limit_price": Decimal,
     "stop_price": Decimal,
+    "trail_fraction": Decimal,
     "commission": Decimal,
     "cash": Decimal,
     "equity": Decimal,

@@ -181,6 +181,9 @@ class CandidateJudged(Record):
 class OrderIntent(Record):
     """An order is about to be sent; durable before the first byte leaves.
 
+    `trail_fraction` is how far a trailing stop at the broker follows the best price, beginning at
+    `stop_price`; `signal_symbol` names the symbol that gave the signal when another one is ordered
+    (an inverse ETF), and is blank when it is the same.
     `replaces` names the working order that it replaces, blank for a new one; `verdict_id` the risk
     verdict that admitted it (blank for orders that only reduce risk); `signal_minute` the bar whose
     close caused it; `exit_reason` why it closes, None for an entry.
@@ -204,6 +207,8 @@ class OrderIntent(Record):
     exit_reason: ExitReason | None
     note: str
     epoch: int
+    trail_fraction: Decimal | None = None
+    signal_symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

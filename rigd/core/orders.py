@@ -49,6 +49,9 @@ class OrdType(StrEnum):
     TRAILING_STOP = "trailing_stop"
 
 
+_STOPS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT, OrdType.TRAILING_STOP})
+
+
 class TimeInForce(StrEnum):
     """How long an order lives."""
 
@@ -96,6 +99,9 @@ class OrderRequest:
         A limit needs a limit price, a stop a stop price [currency/share].
     tif
         How long it lives.
+    trail_fraction
+        Of a trailing stop: how far behind the best price since it was placed its level follows, as
+        a fraction of that price. The level begins at `stop_price` and only ever tightens.
     oco_group
         Orders of one group cancel each other when one of them fills; blank for none. Orders of a
         group only ever reduce a position.
@@ -103,7 +109,8 @@ class OrderRequest:
     Raises
     ------
     LogicError
-        If the quantity is not positive and finite, or a price is missing.
+        If the quantity is not positive and finite, a price is missing, or a trail is not a
+        fraction.
     """
 
     cl_ord_id: str
@@ -113,6 +120,7 @@ class OrderRequest:
     ord_type: OrdType = OrdType.MARKET
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_fraction: Decimal | None = None
     tif: TimeInForce = TimeInForce.DAY
     oco_group: str = ""
 
@@ -123,8 +131,15 @@ class OrderRequest:
         if (self.ord_type in {OrdType.LIMIT, OrdType.STOP_LIMIT}) != (self.limit_price is not None):
             msg = f"a {self.ord_type} order and limit price {self.limit_price} do not go together"
             raise LogicError(msg)
-        if (self.ord_type in {OrdType.STOP, OrdType.STOP_LIMIT}) != (self.stop_price is not None):
+        if (self.ord_type in _STOPS) != (self.stop_price is not None):
             msg = f"a {self.ord_type} order and stop price {self.stop_price} do not go together"
+            raise LogicError(msg)
+        trail = self.trail_fraction
+        if (self.ord_type is OrdType.TRAILING_STOP) != (trail is not None):
+            msg = f"a {self.ord_type} order and trail {trail} do not go together"
+            raise LogicError(msg)
+        if trail is not None and not (trail.is_finite() and 0 < trail < 1):
+            msg = f"a trail must be a fraction between 0 and 1, was {trail}"
             raise LogicError(msg)
 
 
@@ -247,3 +262,7 @@ class Capabilities:
     paper: bool
     authoritative_lookup: bool = False
     """Whether an order that a lookup does not find never arrived, for certain."""
+    native_trailing: bool = False
+    """Whether a trailing stop can be left to the broker, also inside an OCO group."""
+    options: bool = False
+    """Whether options can be bought."""

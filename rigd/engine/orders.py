@@ -83,6 +83,7 @@ class Order:
             ord_type=intent.ord_type,
             limit_price=intent.limit_price,
             stop_price=intent.stop_price,
+            trail_fraction=intent.trail_fraction,
             oco_group=intent.oco_group,
         )
 

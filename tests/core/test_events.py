@@ -356,7 +356,8 @@ def test_fields_have_the_form_written_here_by_hand() -> None:
         '"symbol": "IBM", "direction": "short", "side": "buy_to_cover", "qty": "12.5", '
         '"ord_type": "stop", "limit_price": null, "stop_price": "185.1234567", '
         '"oco_group": "G1", "purpose": "stop", "signal_minute": 24, "reference_price": "182.01", '
-        '"verdict_id": "", "exit_reason": "stop_loss", "note": "", "epoch": 1}'
+        '"verdict_id": "", "exit_reason": "stop_loss", "note": "", "epoch": 1, '
+        '"trail_fraction": null, "signal_symbol": ""}'
     )
     started = to_fields(sample_of("SessionStarted"))
     assert (started["day"], started["session_open"]) == ("2013-10-07", "2013-10-07T13:30:00Z")

@@ -141,13 +141,15 @@ def test_order_with_a_positive_quantity_stands(qty: Decimal) -> None:
         ("limit", "limit"),
         ("stop", "stop"),
         ("stop_limit", "limit stop"),
-        ("trailing_stop", ""),
+        ("trailing_stop", "stop"),
     ],
 )
 @pytest.mark.parametrize("given_", ["", "limit", "stop", "limit stop"])
 def test_order_has_exactly_the_prices_of_its_type(ord_type: str, needs: str, given_: str) -> None:
     """A limit price goes with limit types alone, a stop price with stop types alone."""
     prices = {f"{name}_price": PRICE for name in given_.split()}
+    if ord_type == "trailing_stop":
+        prices["trail_fraction"] = D("0.02")
     if given_ == needs:
         made = request(ord_type=OrdType(ord_type), **prices)
         assert made.limit_price == prices.get("limit_price")
@@ -156,6 +158,21 @@ def test_order_has_exactly_the_prices_of_its_type(ord_type: str, needs: str, giv
     odd = "limit" if ("limit" in given_) != ("limit" in needs) else "stop"
     with pytest.raises(LogicError, match=f"a {ord_type} order and {odd} price .* do not go"):
         request(ord_type=OrdType(ord_type), **prices)
+
+
+@pytest.mark.parametrize("trail", ["0", "1", "-0.02", "2", "NaN", "Infinity"])
+def test_trail_that_is_no_fraction_is_refused(trail: str) -> None:
+    """A trail lies between 0 and 1, both excluded."""
+    with pytest.raises(LogicError, match="a trail must be a fraction"):
+        request(ord_type=OrdType.TRAILING_STOP, stop_price=PRICE, trail_fraction=D(trail))
+
+
+def test_only_a_trailing_stop_has_a_trail() -> None:
+    """A trailing stop without a trail is refused, and so is a stop with one."""
+    with pytest.raises(LogicError, match="trailing_stop order and trail None do not go"):
+        request(ord_type=OrdType.TRAILING_STOP, stop_price=PRICE)
+    with pytest.raises(LogicError, match=r"a stop order and trail .* do not go"):
+        request(ord_type=OrdType.STOP, stop_price=PRICE, trail_fraction=D("0.02"))
 
 
 def test_order_is_a_market_order_of_the_day_by_default() -> None:

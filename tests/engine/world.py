@@ -185,7 +185,10 @@ class World:
             "USD",
         )
         self.exchange.begin_session(self.day.day, 1, self.day.open)
-        broker: Broker = SimBroker(LocalLink(self.exchange), ACCOUNT)
+        model = self.model or SimModel.from_settings(self.settings)
+        broker: Broker = SimBroker(
+            LocalLink(self.exchange), ACCOUNT, native_trailing=model.native_trailing
+        )
         if self.wrap_broker is not None:
             broker = self.wrap_broker(broker)
         await broker.connect()

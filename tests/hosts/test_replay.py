@@ -11,7 +11,7 @@ import pytest
 from rigd.core.errors import LogicError
 from rigd.core.events import Command, ErrorCaptured, OrderIntent, SliceDone
 from rigd.core.lifecycle import BotState
-from rigd.core.orders import Purpose
+from rigd.core.orders import OrdType, Purpose
 from rigd.hosts import replay, wiring
 from rigd.strategy import router
 from rigd.strategy.stepper import REASONS
@@ -129,6 +129,20 @@ def test_session_trades_equal_stepper_trades(name, case) -> None:
     assert total > 3
 
 
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trail_at_the_broker_ends_as_the_engines_own(name, case) -> None:
+    """SPEC §3: native trailing has the same numbers; on every real day it gives the same trades."""
+    values = settings(strategy_override=name, sim_native_trailing="true", **CASES[case])
+    sent = set()
+    for symbol, date_, bars in real_days():
+        day = wiring.session_day(date_)
+        world = World(settings=values, bars={symbol: bars}, day=day, filters=False).run()
+        assert session_trades(world, day) == stepped_trades(values, day, bars), (symbol, date_)
+        sent |= {order.ord_type for order in world.intents if order.purpose is Purpose.STOP}
+    assert sent == {OrdType.STOP if case == "atr" else OrdType.TRAILING_STOP}
+
+
 def assert_like_the_stepper(world, values, day) -> int:
     """Each symbol trades as the stepper trades it alone; return how many exits were stale."""
     found = {}
@@ -143,11 +157,12 @@ def assert_like_the_stepper(world, values, day) -> int:
     return sum(trade.error_code == "stale_exit" for trade in world.trades)
 
 
+@pytest.mark.parametrize("native", ["false", "true"])
 @pytest.mark.parametrize("case", ["friction", "tight trail"])
 @pytest.mark.parametrize("name", NAMES)
-def test_session_equals_stepper_with_holes_in_the_data(name, case) -> None:
+def test_session_equals_stepper_with_holes_in_the_data(name, case, native) -> None:
     """SPEC §3a.8: missing minutes, jumps and days that break off change nothing about it."""
-    values = settings(strategy_override=name, **WIDE, **CASES[case])
+    values = settings(strategy_override=name, sim_native_trailing=native, **WIDE, **CASES[case])
     day = wiring.session_day(DAY)
     stale = 0
     for bars in synthetic_days(77, 40):
