@@ -12,16 +12,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rigd.market.fills import trail_behind
 
 if TYPE_CHECKING:
     from rigd.core.values import Bar
-    from rigd.strategy.exits import ExitRules
 
 TRAIL_FLOOR = 0.0005
 """Tightening goes no further than this fraction (SPEC §3)."""
+
+
+class TrailRules(Protocol):
+    """The part of a strategy's exit rules that concerns the trail; `exits.ExitRules` has it."""
+
+    @property
+    def trail_fraction(self) -> float:
+        """Of the peak; NaN = off."""
+        ...
+
+    @property
+    def tighten_factor(self) -> float:
+        """What the fraction is multiplied by near the time exit."""
+        ...
+
+    @property
+    def tighten_buffer_s(self) -> float:
+        """From how long before the time exit [s]."""
+        ...
+
+    @property
+    def atr_mult(self) -> float:
+        """Trail by so many average true ranges; NaN = off."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,7 +81,7 @@ def follow(direction: int, peak: float, high: float, low: float) -> float:
 
 
 def trailing_level(
-    direction: int, peak: float, minutes_left: float, atr: float, rules: ExitRules
+    direction: int, peak: float, minutes_left: float, atr: float, rules: TrailRules
 ) -> float:
     """Return the trailing stop of one bar, the tighter of fraction and average true range.
 
@@ -85,7 +108,7 @@ def trailing_level(
     return higher(direction, by_fraction, by_range)
 
 
-def trail_in_force(minutes_left: float, rules: ExitRules) -> float:
+def trail_in_force(minutes_left: float, rules: TrailRules) -> float:
     """Return the trailing fraction of a bar; tightened near the time exit, never widened.
 
     Parameters
@@ -106,7 +129,7 @@ def trail_in_force(minutes_left: float, rules: ExitRules) -> float:
     return min(trail, max(trail * rules.tighten_factor, TRAIL_FLOOR))
 
 
-def follows_fraction_alone(rules: ExitRules) -> bool:
+def follows_fraction_alone(rules: TrailRules) -> bool:
     """Tell whether the trail is a fraction of the peak and nothing else.
 
     That is what a broker's own trailing stop can do; an average true range it does not know.
