@@ -169,7 +169,7 @@ class Portfolio:
         amount = notional(fill.price, fill.qty)
         self.cash_flow -= amount * fill.side.sign + fill.commission
         if fill.purpose is Purpose.ENTRY:
-            self.filled_symbols.add(fill.symbol)
+            self.filled_symbols |= {fill.symbol, intent.asked}
             self.entries.setdefault(intent.strategy, set()).add(fill.symbol)
         position = self.positions.get(fill.symbol)
         if position is None:

@@ -13,6 +13,7 @@ from rigd.broker.adapters.sim import SimBroker
 from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange
 from rigd.broker.simulated.model import SimModel
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.schema import Settings
 from rigd.core.draws import Draws
 from rigd.core.events import Command, CommandObeyed, OrderIntent, TradeClosed
@@ -149,6 +150,8 @@ class World:
     latch: LatchState = field(default_factory=LatchState)
     vix: float | None = 25.0
     references: Mapping[str, Reference] = field(default_factory=dict)
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
     filters: bool = True
     model: SimModel | None = None
     on_session: Callable[[Session], None] | None = None
@@ -201,7 +204,13 @@ class World:
             save_latch=self._save,
             code_digest="-",
         )
-        plan = wiring.Plan(settings=self.settings, day=self.day, feed=self.feed)
+        plan = wiring.Plan(
+            settings=self.settings,
+            day=self.day,
+            feed=self.feed,
+            inverse_etfs=self.inverse_etfs,
+            bought_only=self.bought_only,
+        )
         self.session = await wiring.open_session(plan, start, broker, self.journal, self.commands)
         if not self.filters:
             self.session.desk.chain = ()

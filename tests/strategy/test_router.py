@@ -137,24 +137,25 @@ def test_self_checks_ask_every_strategy_that_runs() -> None:
     answers = router.self_checks(FakeSettings())
     assert [answer.name for answer in answers] == names
     assert all(answer.passed for answer in answers)
-    broken = view("mid", short_type=ShortType.INVERSE_ETF)
+    broken = view("mid", trigger=0.0)
     answers = router.self_checks(FakeSettings(broken))
     assert [answer.passed for answer in answers] == [True, True, False, True]
-    idle = view("mid", short_type=ShortType.INVERSE_ETF, enabled=False)
+    idle = view("mid", trigger=0.0, enabled=False)
     assert all(answer.passed for answer in router.self_checks(FakeSettings(idle)))
     assert len(router.self_checks(FakeSettings(override="night"))) == 1
 
 
-@pytest.mark.parametrize("short_type", ["disabled", "ShortSell"])
+@pytest.mark.parametrize("short_type", ["disabled", "ShortSell", "InverseETF"])
 def test_strategy_selfcheck(short_type) -> None:
-    """All self-checks are true with real settings, with and without short sales (document 070)."""
+    """All self-checks are true with real settings, with and without shorts (document 070)."""
     shorts = "".join(f"SHORT_TYPE_{name}={short_type}\n" for name in ("OPEN", "MID", "CLOSE"))
     settings = parse_env(REQUIRED + shorts, source="test")
     answers = router.self_checks(settings)
     assert [answer.passed for answer in answers] == [True] * 4
     plan = router.build(settings, WINDOWS["mid"])
     assert plan.params == (150, 165, 175, 0.02)
-    assert plan.shorts is (short_type == "ShortSell")
+    assert plan.shorts is (short_type != "disabled")
+    assert plan.sells_short is plan.step_plan().shorts is (short_type == "ShortSell")
 
 
 def test_strategies_off_in_real_settings_do_not_run() -> None:
