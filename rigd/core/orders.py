@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from rigd.core.clock import require_utc
 from rigd.core.errors import LogicError
+from rigd.core.options import OptionContract
 from rigd.core.values import Side
 
 
@@ -105,12 +106,15 @@ class OrderRequest:
     oco_group
         Orders of one group cancel each other when one of them fills; blank for none. Orders of a
         group only ever reduce a position.
+    contract
+        The option that is ordered, None for the share itself; then `symbol` is its underlying and
+        the quantity counts contracts. Options are bought and sold again, never written.
 
     Raises
     ------
     LogicError
-        If the quantity is not positive and finite, a price is missing, or a trail is not a
-        fraction.
+        If the quantity is not positive and finite, a price is missing, a trail is not a fraction,
+        or an option is ordered by parts, short, or under another symbol.
     """
 
     cl_ord_id: str
@@ -123,6 +127,7 @@ class OrderRequest:
     trail_fraction: Decimal | None = None
     tif: TimeInForce = TimeInForce.DAY
     oco_group: str = ""
+    contract: OptionContract | None = None
 
     def __post_init__(self) -> None:
         if not (self.qty.is_finite() and self.qty > 0):
@@ -140,6 +145,17 @@ class OrderRequest:
             raise LogicError(msg)
         if trail is not None and not (trail.is_finite() and 0 < trail < 1):
             msg = f"a trail must be a fraction between 0 and 1, was {trail}"
+            raise LogicError(msg)
+        self._require_contract()
+
+    def _require_contract(self) -> None:
+        if self.contract is None:
+            return
+        if self.contract.underlying != self.symbol:
+            msg = f"an option on {self.contract.underlying} and symbol {self.symbol} do not go"
+            raise LogicError(msg)
+        if self.side not in {Side.BUY, Side.SELL} or self.qty != int(self.qty):
+            msg = f"options are bought and sold as whole contracts, was {self.side} {self.qty}"
             raise LogicError(msg)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.core.errors import AuthError, NotSupported, OrderRejected, OutcomeUnknown
+from rigd.core.options import OptionContract
 from rigd.core.orders import (
     CancelAck,
     Fill,
@@ -23,6 +25,7 @@ from rigd.core.orders import (
     OrdType,
     TimeInForce,
 )
+from rigd.core.readings import OptionRight
 from rigd.core.values import Side
 from tests.broker.market import OPENS, order
 from tests.conformance.stages import KINDS, Faults, stage
@@ -227,8 +230,21 @@ def test_c10_what_the_broker_cannot_do_is_not_sent(kind: str, tmp_path: Path) ->
         OrderRequest(
             cl_ord_id="T2", symbol="AAA", side=Side.BUY, qty=Decimal(1), tif=TimeInForce.GTC
         ),
+        OrderRequest(
+            cl_ord_id="T3",
+            symbol="AAA",
+            side=Side.BUY,
+            qty=Decimal(1),
+            contract=OptionContract(
+                underlying="AAA",
+                right=OptionRight.PUT,
+                strike=Decimal(50),
+                expires_on=date(2026, 12, 18),
+            ),
+        ),
     )
     with stage(kind, tmp_path, Faults()) as on:
+        assert not on.broker.capabilities.options
         for request in odd:
             with pytest.raises(NotSupported):
                 asyncio.run(on.broker.submit(request))

@@ -170,6 +170,9 @@ class SimBroker:
         if request.ord_type not in taken:
             msg = f"the simulated broker takes {sorted(taken)} orders, was {request.ord_type}"
             raise NotSupported(msg)
+        if request.contract is not None:
+            msg = f"the simulated broker has no options, was {request.contract.occ_symbol}"
+            raise NotSupported(msg)
         if request.tif is not TimeInForce.DAY:
             msg = f"the simulated broker takes day orders, was {request.tif}"
             raise NotSupported(msg)

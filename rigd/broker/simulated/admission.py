@@ -124,6 +124,8 @@ def buying_power(book: Book, commission: Decimal, without: Order | None = None) 
 def _judge_form(request: OrderRequest, taken: frozenset[OrdType]) -> Refusal | None:
     if request.ord_type not in taken:
         return Refusal("bad_type", f"a {request.ord_type} order is not known here")
+    if request.contract is not None:
+        return Refusal("no_options", "options are not traded here")
     if request.qty > MAX_QUANTITY or request.qty != round_down(
         request.qty, ORDER_QUANTITY_DECIMALS
     ):
