@@ -120,6 +120,10 @@ class OrderBook:
             and (not symbol or order.intent.symbol == symbol)
         ]
 
+    def of(self, symbol: str) -> list[Order]:
+        """Return every order of a symbol, ended ones too, oldest first."""
+        return [order for order in self._orders.values() if order.intent.symbol == symbol]
+
     @property
     def idle(self) -> bool:
         """Tell whether no order may still fill."""

@@ -4,8 +4,9 @@ Before each minute the levels of the coming bar are known: the stop (the tighter
 trailing stop) and the target (the nearer of target and VWAP touch) rest at the broker as one group
 that cancels itself. When a level moved, its order is replaced. Where the broker has trailing stops
 of its own and the trail is a plain fraction, the stop is left to it with the same numbers: it is
-replaced only when the trail tightens or the position grows. At the time exit the group is
-cancelled first and the position closed at market, so that nothing can close it twice.
+replaced only when the trail tightens or the position grows. A broker that refuses one is not asked
+for another in that symbol; the engine trails itself from the same minute on. At the time exit the
+group is cancelled first and the position closed at market, so that nothing can close it twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import OrderIntent
 from rigd.core.money import level_from_float
-from rigd.core.orders import OrdType, Purpose
+from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
 from rigd.strategy.exits import levels
@@ -137,7 +138,14 @@ def _native_trail(desk: Desk, position: Position, minute: int) -> Decimal | None
     plan = desk.runner(position.strategy).plan
     if not (desk.broker.capabilities.native_trailing and follows_fraction_alone(plan.rules)):
         return None
+    if any(_is_refused_trail(order) for order in desk.orders.of(position.symbol)):
+        return None
     return level_from_float(trail_in_force(plan.window.exit_minute - minute, plan.rules))
+
+
+def _is_refused_trail(order: Order) -> bool:
+    refused = order.status is OrdStatus.REJECTED
+    return refused and order.intent.ord_type is OrdType.TRAILING_STOP
 
 
 def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
@@ -198,11 +206,12 @@ async def _rest(
     price = level_from_float(level)
     if current is not None and (current.in_doubt or _says(current, price, position.qty, trail)):
         return
-    cl_ord_id = _leg(desk, position, f"{purpose}/{label}")
+    leg = purpose if trail is None else "trail"
+    cl_ord_id = _leg(desk, position, f"{leg}/{label}")
     if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
     stop = purpose is Purpose.STOP
-    await sending.send(
+    sent = await sending.send(
         desk,
         OrderIntent(
             cl_ord_id=cl_ord_id,
@@ -226,6 +235,8 @@ async def _rest(
             epoch=desk.epoch,
         ),
     )
+    if _is_refused_trail(sent):
+        await _rest(desk, position, purpose, level, label)
 
 
 def _ord_type(*, stop: bool, trails: bool) -> OrdType:

@@ -282,3 +282,32 @@ def test_an_average_range_is_never_left_to_the_broker() -> None:
     protect(table, 31)
     (stop,) = table.desk.orders.working(Purpose.STOP)
     assert stop.intent.ord_type is OrdType.STOP
+
+
+def test_a_refused_trail_is_the_engines_own_at_once() -> None:
+    """The position is under a plain stop in the same minute, and the broker is not asked again."""
+    table = trailing_at_the_broker(stop_pct_open="", target_pct_open="")
+    table.broker.reject_next = [("bad_type", "no trailing stops today")]
+    protect(table, 31)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.ord_type is OrdType.STOP
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.015)
+    bar = table.desk.bars["AAA"][-1]
+    table.desk.bars["AAA"].append(bar._replace(minute=31, high=110.0))
+    protect(table, 32, opened=False)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert float(stop.intent.stop_price) == 110.0 * (1.0 - 0.015)
+    asked = [order.intent.ord_type for order in table.desk.orders.of("AAA")]
+    assert asked == [OrdType.MARKET, OrdType.TRAILING_STOP, OrdType.STOP, OrdType.STOP]
+
+
+def test_a_refused_tightening_keeps_the_position_under_a_stop() -> None:
+    """The broker keeps the wide trail and refuses the tight one: a plain stop takes its place."""
+    table = trailing_at_the_broker(stop_pct_open="", target_pct_open="")
+    protect(table, 31)
+    table.show(range(31, 58))
+    table.broker.reject_next = [("busy", "not now")]
+    protect(table, 58, opened=False)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert (stop.intent.ord_type, stop.intent.qty) == (OrdType.STOP, 100)
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.0075)
