@@ -14,7 +14,7 @@ from rigd.core.errors import ConfigError
 from rigd.core.values import Window
 from rigd.strategy import closing, midday, opening, router
 from rigd.strategy.stepper import TIMED_OUT
-from tests.strategy.days import days_of
+from tests.strategy.days import days_of, inverse_of
 from tests.strategy.views import WINDOWS, FakeSettings, view
 
 REQUIRED = "VERSION_TAG=0.1.0\nMAX_ORDER_NOTIONAL=50000\nMAX_ORDER_QUANTITY=5000\n"
@@ -185,3 +185,17 @@ def test_a_strategy_that_does_not_run_is_not_imported() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.strip() == "['rigd.strategy.opening'] []"
+
+
+def test_pairs_are_simulated_with_the_numbers_of_the_settings() -> None:
+    """IBM 2013-10-08 falls: without its fund nothing is traded, with it the fund is bought."""
+    inverse = FakeSettings(view("open", trigger=0.001, short_type=ShortType.INVERSE_ETF))
+    day = days_of("IBM")["2013-10-08"]
+    assert router.simulate(inverse, WINDOWS["open"], [day]) == ()
+    fund = inverse_of(day, 1, missing=0.0)
+    ((trade, of_fund),) = router.simulate_pairs(inverse, WINDOWS["open"], [(day, fund)])
+    assert (trade.direction, trade.signal_minute, trade.entry_minute, of_fund) == (1, 21, 22, True)
+    bar = next(bar for bar in fund if bar.minute == 22)
+    assert trade.entry_price == bar.open
+    ((slipped, _),) = router.simulate_pairs(inverse, WINDOWS["open"], [(day, fund)], slippage=0.001)
+    assert slipped.entry_price == pytest.approx(bar.open * 1.001, abs=1e-6)
