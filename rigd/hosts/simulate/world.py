@@ -10,9 +10,10 @@ from rigd.core.errors import LogicError, RigdError
 from rigd.core.events import SessionClosed, to_fields
 from rigd.core.values import BotIdentity, Profile
 from rigd.hosts import replay, wiring
-from rigd.hosts.simulate import days, hostile
+from rigd.hosts.simulate import days
 from rigd.hosts.simulate.disk import Crash, Disk
 from rigd.hosts.simulate.faults import Fault, FaultPlan
+from rigd.hosts.simulate.hostile import Hostile
 from rigd.hosts.simulate.oracle import Oracle, Violated, Violation
 from rigd.hosts.simulate.trace import Trace
 from rigd.hosts.simulate.users import SimClock, Users
@@ -84,11 +85,13 @@ class SimWorld:
             self.plan,
             self.trace,
         )
+        self.trace.at(self.day.open)
         self.clock = SimClock(self.day.open)
         self.key = f"{options.day.isoformat()}_1"
         self.disk = Disk(self.key, self.plan, self.trace, self.may_crash)
         self.oracle = Oracle(self)
         self.users = Users(self.plan, self.trace, self.oracle.flag_raised)
+        self.hostile = Hostile(self.plan)
         self.epoch = 0
         self.processes = 0
         self.crashes = 0
@@ -195,7 +198,7 @@ class SimWorld:
             commands = wiring.command_reader(self.users, self.clock, self.options.settings)
             plan = wiring.Plan(settings=self.options.settings, day=self.day, feed=self.feed)
             session = await wiring.open_session(plan, self._start(), broker, journal, commands)
-            hostile.put_in(session.desk.runners, self.plan)
+            self.hostile.put_in(session.desk.runners)
 
             def after_minute(minute: int) -> None:
                 books.advance()
