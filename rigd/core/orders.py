@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -247,3 +247,5 @@ class Capabilities:
     paper: bool
     authoritative_lookup: bool = False
     """Whether an order that a lookup does not find never arrived, for certain."""
+    settle: timedelta = timedelta(minutes=2)
+    """For how long a lookup of another broker may miss an order that is on its way or there."""

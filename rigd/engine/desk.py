@@ -16,7 +16,7 @@ from rigd.core.orders import Purpose
 from rigd.core.ports import Broker, Feed
 from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
-from rigd.engine.portfolio import Portfolio
+from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
 from rigd.enhancements.contract import Enhancement
 from rigd.risk.kill_switch import KillSwitch
@@ -99,6 +99,14 @@ class Desk:
     def mark(self, symbol: str) -> Decimal:
         """Return the last bar's close of a symbol [currency/share]."""
         return price_from_float(self.bars[symbol][-1].close)
+
+    def exit_mark(self, position: Position) -> Decimal:
+        """Return the mark of what is held, or its entry price before the first bar.
+
+        An exit must not wait for a price: nothing here raises.
+        """
+        bars = self.bars.get(position.symbol)
+        return price_from_float(bars[-1].close) if bars else position.entry_price
 
     def runner(self, strategy: str) -> Runner:
         """Return the strategy of a name."""

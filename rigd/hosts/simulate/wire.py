@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 NAME = "SIM"
 ACCOUNT = "RIGD_USA_SIM_01"
+SETTLE = timedelta(minutes=3)
+"""For how long an order may be on its way or hidden at most; more than what the venue does."""
+
 TICK_S = 0.05
 """How long a request takes [s]."""
 
@@ -73,6 +76,7 @@ def capabilities(personality: Personality) -> Capabilities:
         ord_types=frozenset(types),
         paper=True,
         authoritative_lookup=personality.authoritative,
+        settle=SETTLE,
     )
 
 
