@@ -244,7 +244,8 @@ async def _is_gone(desk: Desk, order: Order) -> bool:
     """Tell whether an order that was not found never arrived (FAULTS §4.2 O08).
 
     Two look-ups, further apart than an order may take to show, must have missed it, and the
-    broker's executions and its position in the symbol must agree that nothing of it happened.
+    broker's executions and its position in the symbol must agree that nothing of it happened;
+    what others traded in the account is taken out.
     """
     now = desk.clock.now()
     order.missed_at = order.missed_at or now
@@ -257,10 +258,13 @@ async def _is_gone(desk: Desk, order: Order) -> bool:
     except BrokerError as error:
         record_error(desk, error, order.intent.strategy, f"not found {order.intent.cl_ord_id}")
         return False
+    of_others = ZERO
     for fill in fills:
         take_fill(desk, fill)
+        if fill.cl_ord_id not in desk.orders and fill.symbol == symbol:
+            of_others += fill.side.sign * fill.qty
     held = desk.portfolio.positions.get(symbol)
-    agreed = sum(theirs, ZERO) == (held.signed_qty if held else ZERO)
+    agreed = sum(theirs, ZERO) == of_others + (held.signed_qty if held else ZERO)
     return order.in_doubt and agreed
 
 

@@ -70,6 +70,7 @@ class _Watched(sqlite3.Connection):
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - of the base
         refusal = self.gate(sql)
         if refusal:
+            self.rollback()  # as SQLite does by itself when the disk is full (FAULTS M15)
             raise sqlite3.OperationalError(refusal)
         cursor = super().execute(sql, parameters)
         if sql == "COMMIT":

@@ -49,6 +49,10 @@ EDGES = frozenset(
 """The order machine's table (BROKERS §6.2); an ended order is left by late fills alone."""
 
 
+EVIDENCE = ("ack", "event", "find", "reconcile", "not sent", "not found")
+"""What may end an unknown outcome, beside an execution (I-06)."""
+
+
 @dataclass(slots=True)
 class Meant:
     """One order of ours as the records tell it."""
@@ -91,6 +95,8 @@ class Account:
     reconciled: Reconciled | None = None
     closed: SessionClosed | None = None
     edges: set[tuple[OrdStatus, OrdStatus]] = field(default_factory=set)
+    resolved: list[str] = field(default_factory=list)
+    """By which evidence unknown outcomes ended, oldest first."""
     faults: list[str] = field(default_factory=list)
     """What the records say that no record may say (I-05, I-06)."""
 
@@ -141,8 +147,10 @@ class Account:
             if order.status in ENDED:
                 self.faults.append(f"I-05 {record.cl_ord_id} left {order.status} by an update")
             order.status = record.status
-        if order.in_doubt and not record.in_doubt and not record.evidence:
-            self.faults.append(f"I-06 {record.cl_ord_id}: doubt ended without evidence")
+        if order.in_doubt and not record.in_doubt:
+            self.resolved.append(record.evidence)
+            if record.evidence not in EVIDENCE:
+                self.faults.append(f"I-06 {record.cl_ord_id}: doubt ended by {record.evidence!r}")
         if record.in_doubt and record.status is not OrdStatus.PENDING_NEW and not order.filled:
             self.faults.append(f"I-06 {record.cl_ord_id}: in doubt and {record.status}")
         order.in_doubt = record.in_doubt
@@ -160,6 +168,8 @@ class Account:
         if order is None:
             self.faults.append(f"I-04 an execution of no intent: {record.cl_ord_id}")
             return
+        if order.in_doubt:
+            self.resolved.append("fill")
         order.in_doubt, order.answered = False, True
         if record.exec_type is not ExecType.TRADE:
             self._undo(record)

@@ -142,6 +142,7 @@ class Oracle:
         """Note when a person asked for a kill."""
         if command == "kill" and self.killed_at is None:
             self.killed_at = self._world.clock.monotonic()
+            self._world.phases[f"kill in {self.account.state}"] += 1
 
     # Between events.
 
@@ -306,6 +307,8 @@ class Oracle:
         self._require(not urgent, "I-12", f"{name} is sent while closing")
         latched = world.disk.latch.tripped
         self._require(not latched, "I-12", f"{name} is sent while the latch is closed")
+        over = [o.intent.cl_ord_id for o in self.account.orders.values() if o.overfilled]
+        self._require(not over, "I-05", f"{name} is sent though {over} overfilled")
         self._check_quote(intent)
         self._check_limits(meant)
 

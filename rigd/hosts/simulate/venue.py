@@ -43,6 +43,9 @@ MAX_HALT_MINUTES = 20
 FOREIGN = "MANUAL-"
 """How the ids of orders begin that somebody else placed."""
 
+_FORCED = (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
+"""How a broker may end an order that it had acknowledged."""
+
 _LAG = 2
 """For how many phases a lagging list does not show an order; a minute has two."""
 
@@ -251,8 +254,6 @@ class Venue:
         if self._plan.fires(Fault.REFUSED_CANCEL):
             return CancelAck.TOO_LATE
         self._finish(order, OrdStatus.CANCELED, "requested")
-        if order.leaves_qty and not self.ended and self._plan.fires(Fault.LATE_FILL):
-            self._late.append(order)
         return CancelAck.REQUESTED
 
     def find(self, cl_ord_id: str) -> OrderSnapshot | None:
@@ -342,6 +343,7 @@ class Venue:
                         if order.request.symbol == request.symbol
                         and not order.request.side.opens
                         and not order.request.oco_group
+                        and not order.foreign
                         and order is not old
                     ),
                     ZERO,
@@ -383,13 +385,17 @@ class Venue:
 
     def _moods(self, minute: int) -> None:
         """Let the broker do what nobody asked for."""
-        self._halted = {s: until for s, until in self._halted.items() if until > minute}
+        over = [symbol for symbol, until in self._halted.items() if until <= minute]
+        for symbol in over:
+            del self._halted[symbol]
+            self._suspend(symbol, on=False)
         plan = self._plan
         symbols = sorted(self.marks)
         if symbols and plan.fires(Fault.HALT):
             symbol = symbols[plan.pick("halt", len(symbols))]
             self._halted[symbol] = minute + 1 + plan.pick("halt length", MAX_HALT_MINUTES)
             self._trace.add("halt", f"{symbol} until {self._halted[symbol]}")
+            self._suspend(symbol, on=True)
         if symbols and plan.fires(Fault.FOREIGN_ORDER):
             self._foreign_order(symbols[plan.pick("foreign", len(symbols))], fills=False)
         if symbols and plan.fires(Fault.FOREIGN_FILL):
@@ -401,7 +407,16 @@ class Venue:
             self._trace.add("cash", str(amount))
         for order in list(self.working.values()):
             if not order.foreign and plan.fires(Fault.FORCED_CANCEL):
-                self._finish(order, OrdStatus.CANCELED, "by the broker")
+                status = _FORCED[plan.pick("forced", len(_FORCED))]
+                self._finish(order, status, "by the broker")
+
+    def _suspend(self, symbol: str, *, on: bool) -> None:
+        """Let the orders of a symbol rest while it is halted, and work again afterwards."""
+        for order in self.working.values():
+            if order.request.symbol == symbol and not order.foreign:
+                worked = OrdStatus.PARTIALLY_FILLED if order.cum_qty else OrdStatus.NEW
+                order.status = OrdStatus.SUSPENDED if on else worked
+                self._tell(order)
 
     def _foreign_order(self, symbol: str, *, fills: bool) -> None:
         price = price_from_float(self.marks[symbol])
@@ -421,7 +436,11 @@ class Venue:
     def _fill_market(self, order: VenueOrder, price: float) -> None:
         qty = order.leaves_qty
         if qty > 1 and self._plan.fires(Fault.PARTIAL_FILL):
-            qty = round_down(qty * (1 + self._plan.pick("part", 8)) / 10, 0) or Decimal(1)
+            if qty % 2 == 0 and self._plan.pick("halves", 2):
+                self._execute(order, qty / 2, price_from_float(price))
+                qty /= 2
+            else:
+                qty = round_down(qty * (1 + self._plan.pick("part", 8)) / 10, 0) or Decimal(1)
         self._execute(order, qty, price_from_float(price))
 
     def _touch(self, order: VenueOrder, opened: float, high: float, low: float) -> None:
@@ -538,6 +557,9 @@ class Venue:
         order.status, order.reason, order.updated_at = status, reason, self.now
         self.working.pop(order.number, None)
         self._tell(order)
+        may_fill = not (self.ended or order.foreign) and order.leaves_qty > 0
+        if may_fill and self._plan.fires(Fault.LATE_FILL):
+            self._late.append(order)
 
     def _tell(self, order: VenueOrder) -> None:
         self.events.append(order.snapshot())

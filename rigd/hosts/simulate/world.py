@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from rigd.core.errors import LogicError, RigdError
+from rigd.core.errors import BrokerError, ConfigError, LedgerError, LogicError, StorageError
 from rigd.core.events import SessionClosed, to_fields
 from rigd.core.values import BotIdentity, Profile
 from rigd.hosts import replay, wiring
@@ -170,11 +172,15 @@ class SimWorld:
             _complete(self._live())
         except Crash:
             self._die(power=self.plan.fires(Fault.POWER_LOSS))
-        except RigdError as error:
+        except (BrokerError, ConfigError, LedgerError, StorageError) as error:
             self.trace.add("exit", f"{type(error).__name__}: {error}")
             if not self.plan.on:
                 self._fail("V-4", f"the process ended with {type(error).__name__}: {error}")
             self._die(power=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            self._fail("V-0", f"an error that nothing handles: {error!r} at {place}")
         self.oracle.process_ended()
 
     def _die(self, *, power: bool) -> None:
