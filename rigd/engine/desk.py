@@ -101,10 +101,7 @@ class Desk:
         return price_from_float(self.bars[symbol][-1].close)
 
     def exit_mark(self, position: Position) -> Decimal:
-        """Return the mark of what is held, or its entry price before the first bar.
-
-        An exit must not wait for a price: nothing here raises.
-        """
+        """Return the mark of what is held, or its entry price before its first bar."""
         bars = self.bars.get(position.symbol)
         return price_from_float(bars[-1].close) if bars else position.entry_price
 

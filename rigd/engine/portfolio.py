@@ -146,9 +146,7 @@ class Portfolio:
 
     def realised(self, strategy: str = "") -> Decimal:
         """Return the profit of closed trades net of commissions, as corrected [currency]."""
-        trades = (
-            trade.pnl for trade in self.trades if not strategy or trade.strategy == strategy
-        )
+        trades = (trade.pnl for trade in self.trades if not strategy or trade.strategy == strategy)
         adjusted = (
             amount for name, amount in self._adjusted.items() if not strategy or name == strategy
         )

@@ -241,12 +241,10 @@ async def look_up(desk: Desk, order: Order) -> bool:
 
 
 async def _is_gone(desk: Desk, order: Order) -> bool:
-    """Tell whether an order that was not found never arrived (FAULTS §4.2 O08).
-
-    Two look-ups, further apart than an order may take to show, must have missed it, and the
-    broker's executions and its position in the symbol must agree that nothing of it happened;
-    what others traded in the account is taken out.
-    """
+    """Tell whether an order that was not found never arrived (FAULTS §4.2 O08)."""
+    # Two look-ups, further apart than an order may take to show, must have missed it, and the
+    # broker's executions and its position in the symbol must agree that nothing of it happened;
+    # what others traded in the account is taken out.
     now = desk.clock.now()
     order.missed_at = order.missed_at or now
     if now - order.missed_at < desk.broker.capabilities.settle:

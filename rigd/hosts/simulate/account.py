@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import (
     CommandObeyed,
+    ErrorCaptured,
     FillRecorded,
     OrderIntent,
     OrderUpdated,
@@ -91,6 +92,7 @@ class Account:
     mode: RiskMode = RiskMode.ACTIVE
     tripped: RiskTripped | None = None
     commands: list[CommandObeyed] = field(default_factory=list)
+    fatal: bool = False
     disagreed: bool = False
     reconciled: Reconciled | None = None
     closed: SessionClosed | None = None
@@ -136,6 +138,8 @@ class Account:
             self.disagreed = self.disagreed or not record.agreed
         elif isinstance(record, SessionClosed):
             self.closed = record
+        elif isinstance(record, ErrorCaptured):
+            self.fatal = self.fatal or record.fatal
 
     def _update(self, record: OrderUpdated) -> None:
         order = self.orders.get(record.cl_ord_id)

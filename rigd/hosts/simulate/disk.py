@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rigd.hosts.simulate.trace import Trace
 
 
-class Crash(BaseException):  # noqa: N818 - no error: the process is gone
+class Crash(BaseException):
     """The process dies here; nothing of it catches this."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rigd.core.events import FillRecorded, Reconciled, StateChanged
@@ -39,7 +38,7 @@ _MONEY = 10**6
 _FLAT_STATES = frozenset({BotState.STOPPED, BotState.SHUTDOWN})
 
 
-class Violated(BaseException):  # noqa: N818 - ends the run like a crash, and no guard catches it
+class Violated(BaseException):
     """An invariant does not hold."""
 
     def __init__(self, violation: Violation) -> None:
@@ -128,7 +127,8 @@ class Oracle:
         self._require(name not in self.posted_here, "I-02", f"{name} is on the wire again")
         self.posted_here.add(name)
         self.posts[name] = self.posts.get(name, 0) + 1
-        reconciled = self.account.reconciled is not None
+        closes = self.closing and meant.intent.purpose is Purpose.EXIT
+        reconciled = self.account.reconciled is not None or closes
         self._require(reconciled, "I-14", f"{name} is sent before the broker was reconciled")
         epoch, found = meant.intent.epoch, meant.seq <= self._found
         fits = epoch < world.epoch if found else epoch == world.epoch
@@ -143,6 +143,12 @@ class Oracle:
         if command == "kill" and self.killed_at is None:
             self.killed_at = self._world.clock.monotonic()
             self._world.phases[f"kill in {self.account.state}"] += 1
+
+    @property
+    def closing(self) -> bool:
+        """Tell whether the records say that the session is on its way out."""
+        account = self.account
+        return account.tripped is not None or bool(account.commands) or account.fatal
 
     # Between events.
 
@@ -212,7 +218,9 @@ class Oracle:
             if order.foreign:
                 continue
             name = order.request.cl_ord_id
-            taken = [o for o in venue.by_id[name] if o.status is not OrdStatus.REJECTED or o.cum_qty]
+            taken = [
+                o for o in venue.by_id[name] if o.status is not OrdStatus.REJECTED or o.cum_qty
+            ]
             self._require(len(taken) <= 1, "I-02", f"{name} is {len(taken)} orders at the broker")
             meant = self.account.orders.get(name)
             if meant is not None and meant.not_sent and taken:
@@ -229,7 +237,9 @@ class Oracle:
             for name, other in self.account.orders.items()
             if other.entry
             and (other.intent.strategy, other.intent.symbol, other.intent.signal_minute) == signal
-            and any(o.status is not OrdStatus.REJECTED for o in self._world.venue.by_id.get(name, ()))
+            and any(
+                o.status is not OrdStatus.REJECTED for o in self._world.venue.by_id.get(name, ())
+            )
         ]
         self._require(len(same) == 1, "I-02", f"one signal, orders {same}")
 
@@ -303,8 +313,7 @@ class Oracle:
         killed = self.killed_at
         late = killed is not None and world.clock.monotonic() > killed + KILL_S
         self._require(not late, "I-12", f"{name} is sent after the kill")
-        urgent = self.account.tripped is not None or bool(self.account.commands)
-        self._require(not urgent, "I-12", f"{name} is sent while closing")
+        self._require(not self.closing, "I-12", f"{name} is sent while closing")
         latched = world.disk.latch.tripped
         self._require(not latched, "I-12", f"{name} is sent while the latch is closed")
         over = [o.intent.cl_ord_id for o in self.account.orders.values() if o.overfilled]
@@ -318,7 +327,9 @@ class Oracle:
         sound = not math.isnan(shown) and price_from_float(shown) == intent.reference_price
         self._require(sound, "I-16", f"{intent.cl_ord_id} at {intent.reference_price}, bar {shown}")
         now, day = world.venue.now, world.day
-        self._require(day.open <= now < day.close, "I-16", f"{intent.cl_ord_id} outside the session")
+        self._require(
+            day.open <= now < day.close, "I-16", f"{intent.cl_ord_id} outside the session"
+        )
         age = now - (day.open + (intent.signal_minute + 1) * MINUTE)
         self._require(age <= 2 * MINUTE, "I-16", f"{intent.cl_ord_id} on a bar {age} old")
 
@@ -388,9 +399,8 @@ class Oracle:
     def _check_urgency(self, minute: int) -> None:
         """V-3: once nothing goes wrong, a kill ends flat within minutes."""
         world, account = self._world, self.account
-        stopping = account.tripped is not None or bool(account.commands)
         quiet = minute >= world.quiet_from and world.venue.is_quiet()
-        if not (stopping and quiet):
+        if not (self.closing and quiet):
             self._urgent_from = None
             return
         if self._urgent_from is None:
@@ -422,5 +432,3 @@ def _says(intent: OrderIntent, request: OrderRequest) -> bool:
         request.limit_price,
         request.stop_price,
     )
-
-

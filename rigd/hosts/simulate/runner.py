@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from rigd.core.orders import OrdStatus
 from rigd.hosts.simulate.account import EDGES, EVIDENCE
 from rigd.hosts.simulate.faults import MENU, Fault
+from rigd.hosts.simulate.oracle import Violation
 from rigd.hosts.simulate.swarm import Profile, draw
 from rigd.hosts.simulate.world import SimWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rigd.hosts.simulate.oracle import Violation
 
 BATCH = 25
 """Seeds that a worker takes at a time."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rigd.hosts.simulate.oracle import Violation
+from rigd.hosts.simulate.swarm import Options
 from rigd.hosts.simulate.world import SimWorld
 
 if TYPE_CHECKING:
     from rigd.hosts.simulate.faults import Fault
-    from rigd.hosts.simulate.oracle import Violation
-    from rigd.hosts.simulate.swarm import Options
 
 MOST_RUNS = 400
 """After so many attempts the smallest so far is good enough."""

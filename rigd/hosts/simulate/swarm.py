@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,8 +14,6 @@ from rigd.config.schema import Settings
 from rigd.hosts.simulate.faults import MENU, Fault, generator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
 
 from rigd import __version__
@@ -182,7 +181,7 @@ def _rates(numbers: np.random.Generator, profile: Profile) -> dict[Fault, float]
     return {
         fault: min(1.0, spec.rate * float(factor))
         for (fault, spec), chance, factor in zip(MENU.items(), chances, factors, strict=True)
-        if chance < share * (2.0 if fault in FOLLOWERS else 1.0)
+        if chance < share * (3.0 if fault in FOLLOWERS else 1.0)
     }
 
 

@@ -546,9 +546,7 @@ class Venue:
         if kind is ExecType.BUST:
             self._book(word, fill.side.sign, foreign=False)
             return
-        self.cash += fill.side.sign * (
-            notional(fill.price, fill.qty) - notional(price, fill.qty)
-        )
+        self.cash += fill.side.sign * (notional(fill.price, fill.qty) - notional(price, fill.qty))
         self.fills.append(word)
         self.events.append(word)
         self._trace.add("execution", f"{word.exec_key} correct {fill.exec_key} to {price}")

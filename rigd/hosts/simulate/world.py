@@ -102,11 +102,12 @@ class SimWorld:
         self.executions: dict[str, Fill] = {}
         self.violation: Violation | None = None
         self._starting = False
+        self._finished = False
 
     def run(self) -> SimWorld:
         """Run the session to its end or to the first violation."""
         try:
-            while self.oracle.account.closed is None:
+            while not self._finished:
                 self._next_process()
             self.oracle.session_over()
         except Violated as found:
@@ -166,10 +167,11 @@ class SimWorld:
             self._fail("V-4", f"{self.processes} processes and no end")
         self.trace.add("process", str(self.epoch))
         self.oracle.restart()
-        self._maybe_reset()
+        self.maybe_reset()
         try:
             self._starting = True
             _complete(self._live())
+            self._finished = True
         except Crash:
             self._die(power=self.plan.fires(Fault.POWER_LOSS))
         except (BrokerError, ConfigError, LedgerError, StorageError) as error:
@@ -191,7 +193,7 @@ class SimWorld:
             self._learn()
 
     async def _live(self) -> None:
-        """What one process does from its start to its end, as the session's host does it."""
+        """Do what one process does from its start to its end, as the session's host does it."""
         ledger = Ledger(self.disk.books, identity=str(IDENTITY), account=BOOKS)
         journal = self.disk.open_journal()
         books = Books(journal, ledger, self.key)
@@ -226,7 +228,8 @@ class SimWorld:
             code_digest="-",
         )
 
-    def _maybe_reset(self) -> None:
+    def maybe_reset(self) -> None:
+        """Let an admin release the latch, perhaps while the bot still closes."""
         if self.disk.latch.tripped and self.plan.fires(Fault.USER_RESETS):
             self.disk.latch = reset(self.disk.latch, by="admin", reason="simulated")
             self.trace.add("user", "reset")
@@ -253,6 +256,7 @@ class SimWorld:
                 raise Crash
         if self.venue.phase < 2 * minute:
             self.users.act()
+            self.maybe_reset()
         self.clock.sleep(LOOK_S)
         self.venue.open_minute(minute)
         self._learn()
