@@ -19,7 +19,6 @@ from rigd.core.events import (
     RiskModeChanged,
     RiskTripped,
     SessionClosed,
-    SessionResumed,
     SessionStarted,
     StateChanged,
 )
@@ -123,8 +122,6 @@ class Account:
     def _note(self, record: Record) -> None:
         if isinstance(record, SessionStarted):
             self.started = record
-        elif isinstance(record, SessionResumed):
-            self.reconciled = None
         elif isinstance(record, StateChanged):
             self.state = record.state
         elif isinstance(record, RiskModeChanged):

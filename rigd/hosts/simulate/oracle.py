@@ -78,6 +78,7 @@ class Oracle:
         self._judged_orders = 0
         self._books_seen = -1
         self._found = 0
+        self._reconciled = False
         self._sent_entries: list[tuple[str, int]] = []
         self._urgent_from: int | None = None
 
@@ -90,7 +91,7 @@ class Oracle:
         for entry in self._world.disk.entries:
             self.account.take(entry)
         self.account.edges |= edges
-        self.account.reconciled = None
+        self._reconciled = False
         self.posted_here = set()
         self._found = len(self._world.disk.entries)
         self._check_faults()
@@ -107,8 +108,10 @@ class Oracle:
         was = account.tripped
         account.take(entry)
         self._check_faults()
-        if isinstance(record, Reconciled) and record.agreed:
-            self._check_agreement(record)
+        if isinstance(record, Reconciled):
+            self._reconciled = True
+            if record.agreed:
+                self._check_agreement(record)
         if account.tripped is not None and was is None:
             self.latched = True
 
@@ -128,7 +131,7 @@ class Oracle:
         self.posted_here.add(name)
         self.posts[name] = self.posts.get(name, 0) + 1
         closes = self.closing and meant.intent.purpose is Purpose.EXIT
-        reconciled = self.account.reconciled is not None or closes
+        reconciled = self._reconciled or closes
         self._require(reconciled, "I-14", f"{name} is sent before the broker was reconciled")
         epoch, found = meant.intent.epoch, meant.seq <= self._found
         fits = epoch < world.epoch if found else epoch == world.epoch
