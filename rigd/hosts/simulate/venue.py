@@ -62,8 +62,8 @@ class VenueOrder:
     reason: str = ""
     cum_qty: Decimal = ZERO
     traded: Decimal = ZERO
-    listed_from: int = 0
-    found_from: int = 0
+    listed_from: int = -1
+    found_from: int = -1
 
     @property
     def leaves_qty(self) -> Decimal:
