@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +110,8 @@ def _many(request: Request) -> int:
         replace(request.json_file, json.dumps(_document(summary, digest), indent=1).encode())
     if summary.violations:
         say_next(f"{replay_line(summary.violations[0], request)} --shrink")
+    else:
+        say_next(f"rigd chaos --start {request.start + request.seeds}")
     return int(ExitCode.OK if summary.passed else ExitCode.ERROR)
 
 
@@ -191,28 +191,12 @@ def _say_shrunk(found: Shrunk) -> None:
 
 
 def _hunt(request: Request) -> int:
-    jobs = _jobs(request)
-    count = len(mutants.MUTANTS)
-    outcomes: list[Caught] = []
-    if jobs > 1:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            for caught in pool.map(hunt_number, range(count)):
-                outcomes.append(caught)
-                _say_caught(caught)
-    else:
-        for number in range(count):
-            outcomes.append(hunt_number(number))
-            _say_caught(outcomes[-1])
+    outcomes = mutants.hunt_all(_jobs(request), _say_caught)
     missed = [caught.name for caught in outcomes if caught.violation is None]
-    say(f"{count - len(missed)} of {count} planted bugs found")
+    say(f"{len(outcomes) - len(missed)} of {len(outcomes)} planted bugs found")
     for name, why in mutants.ELSEWHERE:
         say(f"elsewhere  {name}: {why}")
     return int(ExitCode.ERROR if missed else ExitCode.OK)
-
-
-def hunt_number(number: int) -> Caught:
-    """Hunt the planted bug of a number; what a worker process is given."""
-    return mutants.hunt(mutants.MUTANTS[number])
 
 
 def _say_caught(caught: Caught) -> None:

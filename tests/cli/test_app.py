@@ -68,7 +68,6 @@ ON_A_HOME = (
     ("verify",),
     ("why", "FB"),
     ("doctor",),
-    ("chaos",),
     ("config", "check"),
     ("config", "show"),
     ("ledger", "check"),

@@ -48,6 +48,9 @@ EDGES = frozenset(
 )
 """The order machine's table (BROKERS §6.2); an ended order is left by late fills alone."""
 
+SELDOM = frozenset({(OrdStatus.SUSPENDED, OrdStatus.REPLACED)})
+"""Legal edges that only events in the wrong order bring about: not asked of every suite."""
+
 
 EVIDENCE = ("ack", "event", "find", "reconcile", "not sent", "not found")
 """What may end an unknown outcome, beside an execution (I-06)."""

@@ -152,7 +152,9 @@ MENU: Mapping[Fault, Spec] = MappingProxyType({
     Fault.USER_KILL: Spec("user", 0.009, "a kill is asked for"),
     Fault.USER_SHUTDOWN: Spec("user", 0.009, "a shutdown is asked for"),
     Fault.USER_TWICE: Spec("user", 0.9, "a command is given twice"),
-    Fault.USER_CONTRADICTS: Spec("user", 0.9, "a kill and a start are given together"),
+    Fault.USER_CONTRADICTS: Spec(
+        "user", 0.9, "a start is given with it, and a kill a minute later"
+    ),
     Fault.USER_RESETS: Spec("user", 0.8, "the latch is reset between two processes"),
 })
 """Every fault, in the order of the enum."""

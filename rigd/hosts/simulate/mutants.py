@@ -6,12 +6,14 @@ trades knows of this module.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rigd.core.errors import OrderRejected, OutcomeUnknown
+from rigd.core.errors import LedgerError, OrderRejected, OutcomeUnknown
 from rigd.engine import candidates, protection, sending, session
 from rigd.engine.desk import Desk
 from rigd.engine.orders import OrderBook
@@ -109,6 +111,38 @@ def hunt(mutant: Mutant, most: int = MOST_SEEDS, minutes: int = 400) -> Caught:
                     name=mutant.name, seeds=seed + 1, violation=run.violation, seed=run.seed
                 )
     return Caught(name=mutant.name, seeds=most, violation=None, seed=-1)
+
+
+def hunt_all(jobs: int, told: Callable[[Caught], None] = lambda _: None) -> list[Caught]:
+    """Hunt every planted bug.
+
+    Parameters
+    ----------
+    jobs
+        How many processes share them.
+    told
+        Called with each outcome, in the order of the bugs.
+
+    Returns
+    -------
+    list of Caught
+        In the order of the bugs.
+    """
+    outcomes = []
+    if jobs <= 1:
+        for number in range(len(MUTANTS)):
+            outcomes.append(_hunt_number(number))
+            told(outcomes[-1])
+        return outcomes
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for caught in pool.map(_hunt_number, range(len(MUTANTS))):
+            outcomes.append(caught)
+            told(caught)
+    return outcomes
+
+
+def _hunt_number(number: int) -> Caught:
+    return hunt(MUTANTS[number])
 
 
 # The wrong functions. Each takes the right one and does nearly the same.
@@ -251,9 +285,9 @@ def _mark_first(_: Any) -> Any:  # noqa: ANN401 - any function
             try:
                 posted = int(step())
                 connection.execute("COMMIT")
-            except BaseException:
+            except Exception as error:
                 self._roll_back()
-                raise
+                raise LedgerError(str(error)) from error
         self._load().marks[session_key] = (entry.seq, entry.hash)
         return posted
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rigd.core.events import FillRecorded, Reconciled, StateChanged
+from rigd.core.events import FillRecorded, Reconciled, SessionStarted, StateChanged
 from rigd.core.lifecycle import BotState, may_follow
 from rigd.core.money import ZERO, notional, price_from_float
 from rigd.core.orders import ExecType, OrdStatus, Purpose
@@ -20,10 +20,17 @@ from rigd.ledger.chart import CASH
 from rigd.risk import last_door
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from rigd.core.events import Entry, OrderIntent
-    from rigd.core.orders import OrderRequest
+    from rigd.core.orders import Fill, OrderRequest
+    from rigd.core.values import SessionDay
     from rigd.hosts.simulate.account import Meant
-    from rigd.hosts.simulate.world import SimWorld
+    from rigd.hosts.simulate.days import ChaosFeed
+    from rigd.hosts.simulate.disk import Disk
+    from rigd.hosts.simulate.swarm import Options
+    from rigd.hosts.simulate.users import SimClock
+    from rigd.hosts.simulate.venue import Venue
 
 MINUTE = timedelta(minutes=1)
 KILL_S = 1.0
@@ -36,6 +43,37 @@ next open, and one more attempt may be needed."""
 _SHARE = 10**9
 _MONEY = 10**6
 _FLAT_STATES = frozenset({BotState.STOPPED, BotState.SHUTDOWN})
+
+
+class Evidence(Protocol):
+    """What the oracle may look at: everything that outlives a process, and nothing of the bot."""
+
+    options: Options
+    day: SessionDay
+    feed: ChaosFeed
+    venue: Venue
+    disk: Disk
+    clock: SimClock
+    quiet_from: int
+    epoch: int
+    phases: Counter[str]
+    executions: dict[str, Fill]
+
+    def has_strangers(self) -> bool:
+        """Tell whether somebody else changed the account's positions or cash."""
+        ...
+
+    def rebuilt_books(self) -> tuple[bytes, bytes]:
+        """Return the books made from the journal alone, and the books that were kept."""
+        ...
+
+    def book_problems(self) -> list[str]:
+        """Return what is wrong with the chains and sums of the books."""
+        ...
+
+    def broken_link(self) -> int:
+        """Return the number of the first record that does not fit the chain; 0 when all do."""
+        ...
 
 
 class Violated(BaseException):
@@ -68,7 +106,7 @@ class Oracle:
         Everything that outlives a process.
     """
 
-    def __init__(self, world: SimWorld) -> None:
+    def __init__(self, world: Evidence) -> None:
         self._world = world
         self.account = Account()
         self.posts: dict[str, int] = {}
@@ -103,6 +141,9 @@ class Oracle:
         if isinstance(record, StateChanged):
             legal = record.previous is account.state and may_follow(account.state, record.state)
             self._require(legal, "I-17", f"{account.state}: {record.previous} to {record.state}")
+        if isinstance(record, SessionStarted):
+            theirs = self._world.venue.cash
+            self._require(record.opening_cash == theirs, "I-09", f"B begins with {theirs}")
         if isinstance(record, FillRecorded):
             self._check_fill(record)
         was = account.tripped
@@ -257,7 +298,9 @@ class Oracle:
             "I-07",
             f"agreed: J {self.account.positions}, B {world.venue.positions}",
         )
-        cash = world.venue.opening_cash + self.account.cash
+        started = self.account.started
+        assert started is not None  # noqa: S101 - the first record
+        cash = started.opening_cash + self.account.cash
         self._require(cash == world.venue.cash, "I-09", f"J {cash}, B {world.venue.cash}")
 
     def _check_books(self) -> None:

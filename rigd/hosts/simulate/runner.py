@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rigd.core.orders import OrdStatus
-from rigd.hosts.simulate.account import EDGES, EVIDENCE
+from rigd.hosts.simulate.account import EDGES, EVIDENCE, SELDOM
 from rigd.hosts.simulate.faults import MENU, Fault
 from rigd.hosts.simulate.oracle import Violation
 from rigd.hosts.simulate.swarm import Profile, draw
@@ -101,7 +101,9 @@ class Summary:
             for fault in MENU
             if self.fired[fault] < least
         ]
-        edges = [f"edge {frm} to {to}" for frm, to in sorted(EDGES) if not self.edges[frm, to]]
+        edges = [
+            f"edge {frm} to {to}" for frm, to in sorted(EDGES - SELDOM) if not self.edges[frm, to]
+        ]
         wanted = (
             *(f"crash in {state}" for state in CRASHES_IN),
             *(f"kill in {state}" for state in KILLS_IN),

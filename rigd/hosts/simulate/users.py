@@ -73,9 +73,13 @@ class Users:
         self._trace = trace
         self._told = told
         self._flags: list[FlagSeen] = []
+        self._changes_mind = False
 
     def act(self) -> None:
-        """Let them do what they do in a minute."""
+        """Let them do what they do in a minute; a change of mind is a kill the minute after."""
+        if self._changes_mind:
+            self._changes_mind = False
+            self._raise(Command.KILL)
         for fault, command in _ASKS:
             if self._plan.fires(fault):
                 self._raise(command)
@@ -83,6 +87,7 @@ class Users:
                     self._raise(command)
                 if self._plan.fires(Fault.USER_CONTRADICTS):
                     self._raise(Command.START)
+                    self._changes_mind = command is not Command.KILL
 
     def read(self) -> FlagSeen | None:
         """Return the strongest flag that lies there."""

@@ -132,7 +132,6 @@ class Venue:
         self.phase = -1
         self.ended = False
         self.cash = personality.cash
-        self.opening_cash = personality.cash
         self.corrections = ZERO
         self.orders: list[VenueOrder] = []
         self.by_id: dict[str, list[VenueOrder]] = {}

@@ -60,3 +60,12 @@ def test_the_clock_moves_for_those_who_take_time() -> None:
     clock = SimClock(NOON)
     clock.sleep(1.5)
     assert (clock.now(), clock.monotonic()) == (NOON + timedelta(seconds=1.5), 1.5)
+
+
+def test_a_change_of_mind_is_a_kill_a_minute_later() -> None:
+    """A stop that is being obeyed is followed by a kill."""
+    people, told = users(Fault.USER_STOP, Fault.USER_CONTRADICTS)
+    people.act()
+    assert told == ["stop", "start"]
+    people.act()
+    assert told[2] == "kill"
