@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from rigd.core.errors import LedgerError, OrderRejected, OutcomeUnknown
-from rigd.engine import candidates, protection, sending, session
-from rigd.engine.desk import Desk
+from rigd.core.orders import OrderSnapshot, OrdStatus, Purpose
+from rigd.engine import protection, recovery, sending, session
 from rigd.engine.orders import OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
@@ -26,6 +27,9 @@ from rigd.ledger import book
 from rigd.ledger.book import Ledger
 from rigd.risk import approval
 from rigd.risk.kill_switch import KillSwitch
+
+if TYPE_CHECKING:
+    from rigd.engine.desk import Desk
 
 MOST_SEEDS = 2000
 """Within so many seeds a planted bug must be found."""
@@ -358,19 +362,50 @@ def _no_rules(rules: Any) -> Any:  # noqa: ANN401 - the table of rules
     return tuple(rule for rule in rules if rule.__name__ not in off)
 
 
-def _new_id_each_time(right: Any) -> Any:  # noqa: ANN401 - any function
-    def order_id(self: Desk, strategy: str, symbol: str, signal_minute: int, leg: str) -> Any:  # noqa: ANN401 - an id
-        return right(self, strategy, symbol, signal_minute, f"{leg}/{self.epoch}")
+def _exit_too_large(right: Any) -> Any:  # noqa: ANN401 - a record's class
+    def intent(**fields: Any) -> Any:  # noqa: ANN401 - of the record
+        if fields["purpose"] is Purpose.EXIT:
+            fields["qty"] *= 2
+        return right(**fields)
 
-    return order_id
+    return intent
 
 
-def _never_entered(_: Any) -> Any:  # noqa: ANN401 - any function
-    def entered(desk: Desk, runner: Any, symbol: str) -> bool:  # noqa: ANN401 - a runner
-        del desk, runner, symbol
-        return False
+def _cancelled_whatever(right: Any) -> Any:  # noqa: ANN401 - any function
+    async def cancel(desk: Desk, order: Any, reason: str) -> None:  # noqa: ANN401 - an order
+        await right(desk, order, reason)
+        if order.working:
+            snapshot = OrderSnapshot(
+                cl_ord_id=order.intent.cl_ord_id,
+                broker_order_id=order.broker_order_id,
+                symbol=order.intent.symbol,
+                side=order.intent.side,
+                qty=order.intent.qty,
+                cum_qty=order.cum_qty,
+                avg_px=None,
+                ord_status=OrdStatus.CANCELED,
+                updated_at=desk.clock.now(),
+            )
+            update = desk.orders.update_for(snapshot, "event")
+            assert update is not None  # noqa: S101 - a working order is cancelled
+            desk.recorder.record(update)
 
-    return entered
+    return cancel
+
+
+def _no_differences(right: Any) -> Any:  # noqa: ANN401 - any function
+    def record(desk: Desk, outcome: Any) -> Any:  # noqa: ANN401 - a record
+        return right(desk, replace(outcome, position_differences=(), cash_difference=Decimal(0)))
+
+    return record
+
+
+def _no_cash_difference(_: Any) -> Any:  # noqa: ANN401 - any function
+    async def cash_difference(desk: Desk, opening_cash: Decimal) -> Decimal:
+        del desk, opening_cash
+        return Decimal(0)
+
+    return cash_difference
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -447,8 +482,30 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(name="NaN is a price", owner=session, attribute="_sound", bug=_all_is_sound),
     Mutant(name="NaN is no loss", owner=KillSwitch, attribute="observe", bug=_nan_is_no_loss),
     Mutant(name="limits say yes", owner=approval, attribute="RULES", bug=_no_rules),
-    Mutant(name="new id in each process", owner=Desk, attribute="order_id", bug=_new_id_each_time),
-    Mutant(name="entered twice", owner=candidates, attribute="_entered", bug=_never_entered),
+    Mutant(
+        name="exit larger than what is held",
+        owner=protection,
+        attribute="OrderIntent",
+        bug=_exit_too_large,
+    ),
+    Mutant(
+        name="refused cancel taken for a cancel",
+        owner=sending,
+        attribute="cancel",
+        bug=_cancelled_whatever,
+    ),
+    Mutant(
+        name="no difference is told",
+        owner=recovery,
+        attribute="_record",
+        bug=_no_differences,
+    ),
+    Mutant(
+        name="difference of cash not told",
+        owner=recovery,
+        attribute="_cash_difference",
+        bug=_no_cash_difference,
+    ),
 )
 """The planted bugs that a simulated core can show."""
 

@@ -208,6 +208,7 @@ def _settings(numbers: np.random.Generator) -> Settings:
         "max_order_quantity": Decimal(100_000),
         "max_trades": str(trades),
         "weights": weights,
+        "max_open_positions": str(int(numbers.integers(1, 5))),
         "max_risk_per_trade": "1",
         "total_allocation": "0.5",
         "daily_loss_limit": loss,
