@@ -561,7 +561,10 @@ class Session:
 
 def _sound(slice_: MarketSlice) -> MarketSlice:
     """Return a minute without the bars that must not be traded on; the minute itself if it is."""
-    if all(bar.sound for bar in slice_.bars.values()):
+    for bar in slice_.bars.values():
+        if not bar.sound:
+            break
+    else:
         return slice_
     bars = {symbol: bar for symbol, bar in slice_.bars.items() if bar.sound}
     return MarketSlice(slice_.minute, slice_.start, bars)
