@@ -161,6 +161,8 @@ class Session:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
         self.obey()
         if self.closing is not None:
+            if not self._reconciled and await self._reconcile("resume"):
+                await self._send_unsent()
             await self._close_out()
             return
         self._walk_states(minute)
@@ -263,6 +265,7 @@ class Session:
         for _ in range(LAST_ATTEMPTS):
             outcome = await self._reconcile("end")
             if outcome is not None:
+                await self._send_unsent()
                 break
         agreed = outcome is not None and outcome.agreed
         flat = desk.portfolio.flat and desk.orders.idle and agreed

@@ -160,12 +160,17 @@ def test_nothing_is_sent_before_the_first_reconciliation() -> None:
     assert len(world.log.rows) > rows
 
 
-def test_an_entry_that_was_never_sent_is_dropped_when_risk_has_stopped() -> None:
-    """I-12: a crash between intent and send, then a latched kill switch: nothing is entered."""
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_an_entry_that_was_never_sent_is_dropped_when_risk_has_stopped(times) -> None:
+    """I-12: a crash between intent and send, then a latched kill switch: nothing is entered.
+
+    So also when the broker cannot be reconciled at once.
+    """
     base = undisturbed(MODELS["smooth"])
     first = base.kinds().index("OrderIntent") + 1
     world = base.again(first, base.journal.marks[first - 1])
     world.latch = LatchState(tripped=True, cause="daily_loss_limit", detail="latched", pnl="-1")
+    world.wrap_broker = deaf(times)
     world.run()
     assert truth(world)["orders"] == {}
     assert [intent.cl_ord_id for intent in world.intents] == [base.intents[0].cl_ord_id]
