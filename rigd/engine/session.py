@@ -352,8 +352,9 @@ class Session:
             wanted.append(Closing.LOSS)
         if facts.fatal:
             wanted.append(Closing.FATAL)
-        if Closing.SHUTDOWN in wanted and group_of(self.state) is StateGroup.DOWN:
-            wanted = [each for each in wanted if each in {Closing.SHUTDOWN, Closing.FATAL}]
+        if group_of(self.state) is StateGroup.DOWN:
+            # A shutdown is only ever finished, whatever was asked for while it was under way.
+            wanted = [Closing.SHUTDOWN, *(each for each in wanted if each is Closing.FATAL)]
         return max(wanted, key=_RANK.index, default=None)
 
     def _take_command(self, record: CommandObeyed) -> None:

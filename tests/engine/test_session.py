@@ -33,7 +33,7 @@ from rigd.core.values import Bar, ExitReason
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
-from tests.engine.world import DAY, Table, World, real_bars, settings, truth
+from tests.engine.world import DAY, Table, World, obeyed, real_bars, settings, truth
 from tests.strategy.days import flat
 
 FRIDAY = date(2013, 10, 4)
@@ -614,3 +614,17 @@ def test_an_unsound_bar_counts_as_missing_and_is_told(bad) -> None:
     assert [trade.pnl for trade in runs[0].trades] == [trade.pnl for trade in runs[1].trades]
     assert runs[0].session.closed.flat
     assert runs[0].session.closed.exit_code == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_kill_during_a_shutdown_that_a_crash_cut_off_ends_as_a_shutdown(count) -> None:
+    """SPEC §9a: what began as a shutdown is finished as one, though a kill is on record too."""
+    table = Table()
+    record = table.desk.recorder.record
+    for step in (BotState.STARTED, BotState.IDLE, BotState.SHUTDOWN_TRIGGERED):
+        if table.session.state is not step and may_follow(table.session.state, step):
+            record(StateChanged(previous=table.session.state, state=step, reason="test"))
+    assert table.session.state is BotState.SHUTDOWN_TRIGGERED
+    for command in (Command.SHUTDOWN, Command.KILL)[:count]:
+        record(obeyed(command))
+    assert table.session._interrupted_closing() is Closing.SHUTDOWN

@@ -48,8 +48,22 @@ EDGES = frozenset(
 )
 """The order machine's table (BROKERS §6.2); an ended order is left by late fills alone."""
 
-SELDOM = frozenset({(OrdStatus.SUSPENDED, OrdStatus.REPLACED)})
-"""Legal edges that only events in the wrong order bring about: not asked of every suite."""
+SELDOM = frozenset({
+    (OrdStatus.SUSPENDED, OrdStatus.REPLACED),
+    (OrdStatus.SUSPENDED, OrdStatus.REJECTED),
+    (OrdStatus.PARTIALLY_FILLED, OrdStatus.REPLACED),
+    *(
+        (OrdStatus.PENDING_NEW, status)
+        for status in (
+            OrdStatus.CANCELED,
+            OrdStatus.EXPIRED,
+            OrdStatus.REPLACED,
+            OrdStatus.SUSPENDED,
+        )
+    ),
+})
+"""Legal edges that need the answer and every event until then lost, or events in the wrong order:
+not asked of a suite."""
 
 
 EVIDENCE = ("ack", "event", "find", "reconcile", "not sent", "not found")

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rigd.core.errors import StorageError
-from rigd.core.events import Entry, from_fields, to_fields
+from rigd.core.events import Entry, from_fields, to_text
 from rigd.hosts.simulate.faults import Fault
 from rigd.risk.kill_switch import LatchState
 from rigd.store.database import open_in_memory
@@ -54,6 +54,7 @@ class Disk:
         self.may_crash = may_crash
         self.entries: list[Entry] = []
         """Every record that was written, oldest first."""
+        self._read = 0
         self.synced = 0
         """How many of them survive a power loss."""
         self.latch = LatchState()
@@ -61,8 +62,10 @@ class Disk:
 
     def open_journal(self) -> SimJournal:
         """Return the journal as a new process reads it: from its text."""
+        self.entries[self._read :] = [_read_back(entry) for entry in self.entries[self._read :]]
+        self._read = len(self.entries)
         journal = SimJournal(self, self._key)
-        journal.take_up([_read_back(entry) for entry in self.entries])
+        journal.take_up(self.entries)
         return journal
 
     def lose(self, *, power: bool) -> None:
@@ -78,6 +81,7 @@ class Disk:
             unsynced = len(self.entries) - self.synced
             kept = self.synced + self.plan.pick("torn", unsynced + 1)
             del self.entries[kept:]
+            self._read = min(self._read, kept)
             self.trace.add("power loss", f"{kept} of {kept + unsynced} records left")
         self.synced = len(self.entries)
 
@@ -186,5 +190,5 @@ class SimJournal(MemoryJournal):
 
 def _read_back(entry: Entry) -> Entry:
     kind = type(entry.record).__name__
-    values = json.loads(json.dumps(to_fields(entry.record)))
+    values = json.loads(to_text(entry.record))
     return Entry(entry.seq, entry.at, from_fields(kind, values), entry.hash)

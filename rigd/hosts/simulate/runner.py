@@ -25,6 +25,9 @@ BATCH = 25
 ENOUGH_SEEDS = 1000
 """From so many seeds of the swarm on, what was never tried is a failure."""
 
+ENOUGH_FOR_EDGES = 5000
+"""From so many seeds on each edge of the order machine must have been walked."""
+
 PER_THOUSAND = 100
 """How often each fault must happen in a thousand seeds (FAULTS §5.5)."""
 
@@ -104,6 +107,8 @@ class Summary:
         edges = [
             f"edge {frm} to {to}" for frm, to in sorted(EDGES - SELDOM) if not self.edges[frm, to]
         ]
+        if self.seeds < ENOUGH_FOR_EDGES:
+            edges = []
         wanted = (
             *(f"crash in {state}" for state in CRASHES_IN),
             *(f"kill in {state}" for state in KILLS_IN),

@@ -391,7 +391,9 @@ class Venue:
         plan = self._plan
         symbols = sorted(self.marks)
         if symbols and plan.fires(Fault.HALT):
-            symbol = symbols[plan.pick("halt", len(symbols))]
+            works = sorted({o.request.symbol for o in self.working.values() if not o.foreign})
+            symbols_to_halt = works or symbols
+            symbol = symbols_to_halt[plan.pick("halt", len(symbols_to_halt))]
             self._halted[symbol] = minute + 1 + plan.pick("halt length", MAX_HALT_MINUTES)
             self._trace.add("halt", f"{symbol} until {self._halted[symbol]}")
             self._suspend(symbol, on=True)
