@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
+    from rigd.hosts.plan import Plan
     from rigd.hosts.request import SessionRequest
     from rigd.store.journal import FileJournal
 
@@ -71,6 +72,8 @@ class EngineRun:
         The control clock and the source of nonces.
     link
         The way to a simulated exchange in another process; without one the run opens the bot's own.
+    plan
+        What the request amounts to, where it was checked already.
     """
 
     def __init__(
@@ -80,12 +83,13 @@ class EngineRun:
         clock: ControlClock,
         ids: IdSource,
         link: Link | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self._bot = bot
         self._request = request
         self._clock = clock
         self._link = link
-        self.plan = make_plan(bot.settings, request)
+        self.plan = plan or make_plan(bot.settings, request)
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)
