@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
-    from rigd.hosts.plan import Plan
     from rigd.hosts.request import SessionRequest
+    from rigd.hosts.wiring import Plan
     from rigd.store.journal import FileJournal
 
 

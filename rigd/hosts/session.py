@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rigd.core.events import Entry
     from rigd.core.values import Bar
     from rigd.hosts.bot import Bot
-    from rigd.hosts.plan import Plan
+    from rigd.hosts.wiring import Plan
 
 JOIN_S = 0.2
 """How long the main thread waits at a time, so that signal handlers run [seconds]."""

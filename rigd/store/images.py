@@ -51,9 +51,7 @@ def write_torn(path: Path, content: bytes, offset: int) -> None:
             os.close(descriptor)
 
 
-def lay_out(
-    root: Path, folders: Iterable[str], files: Iterable[tuple[str, int, Pieces]]
-) -> None:
+def lay_out(root: Path, folders: Iterable[str], files: Iterable[tuple[str, int, Pieces]]) -> None:
     """Make the files of an image; what is zero takes no room.
 
     Parameters

@@ -83,7 +83,7 @@ class Boundary:
     kind
         The call, such as ``pwrite64``.
     file
-        Path below the home; `BROKER` for a message.
+        Path below the home, blank for the home itself; `BROKER` for a message.
     to
         The new path of a rename; the operation of a message.
     content
@@ -132,6 +132,7 @@ class Reader:
     """
 
     def __init__(self, home: Path, memory: int) -> None:
+        self._root = str(home)
         self._home = f"{home}/"
         self._memory = memory
 
@@ -158,7 +159,7 @@ class Reader:
         if call.name in _OF_PATH:
             return self._named(call)
         path = open_file_of(call)
-        if not path.startswith(self._home):
+        if not path.startswith(self._home) and path != self._root:
             return None
         if call.name not in _OF_OPEN_FILE:
             msg = f"a call must be one that is understood, was {call.name} on {path}"
@@ -226,12 +227,7 @@ class Reader:
     def _path(self, call: Call, folder: int | None, argument: int | None) -> str:
         assert argument is not None  # noqa: S101 - only folders may be missing in the table
         text = text_at(self._memory, call.arguments[argument])
-        if text.startswith("/"):
-            return text
-        return f"{folder_of(call, folder)}/{text}" if folder is not None else self._from_here(call, text)
-
-    def _from_here(self, call: Call, text: str) -> str:
-        return f"{os.readlink(f'/proc/{call.pid}/cwd')}/{text}"
+        return text if text.startswith("/") else f"{folder_of(call, folder)}/{text}"
 
     def _below(self, path: str) -> str:
-        return path.removeprefix(self._home)
+        return path.removeprefix(self._root).lstrip("/")

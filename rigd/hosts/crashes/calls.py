@@ -18,6 +18,7 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -205,6 +206,8 @@ class CallDoor:
         ------
         TimeoutError
             If nothing happened for so long.
+        OSError
+            If the system refuses to tell the call.
         """
         while True:
             ready = self._poll.poll(timeout_s * 1000.0)
@@ -237,7 +240,9 @@ class CallDoor:
 
     def _answer(self, call: Call, error: int, flags: int) -> None:
         with suppress(FileNotFoundError):  # the caller is gone
-            fcntl.ioctl(self._door, _SEND, bytearray(struct.pack("QqiI", call.key, 0, error, flags)))
+            fcntl.ioctl(
+                self._door, _SEND, bytearray(struct.pack("QqiI", call.key, 0, error, flags))
+            )
 
 
 def text_at(memory: int, address: int) -> str:
@@ -268,7 +273,7 @@ def bytes_at(memory: int, address: int, size: int) -> bytes:
 
 
 def open_memory(pid: int) -> int:
-    """Return a descriptor of a child's memory, to read it while it waits; StorageError if refused."""
+    """Return a descriptor of a child's memory, to read it; StorageError when that is refused."""
     try:
         return os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -276,24 +281,32 @@ def open_memory(pid: int) -> int:
         raise StorageError(msg, errno=error.errno or 0) from error
 
 
-def folder_of(call: Call, argument: int) -> str:
-    """Return the folder that a call's directory argument names."""
-    value = call.arguments[argument] & _MASK
-    if value == _HERE & _MASK:
-        return os.readlink(f"/proc/{call.pid}/cwd")
-    return os.readlink(f"/proc/{call.pid}/fd/{value}")
+def folder_of(call: Call, argument: int | None) -> str:
+    """Return the folder that a call's directory argument names; None means the working folder."""
+    value = _HERE if argument is None else call.arguments[argument] & _MASK
+    if value in {_HERE, _HERE & _MASK}:
+        return _behind(f"/proc/{call.pid}/cwd")
+    return _behind(f"/proc/{call.pid}/fd/{value}")
 
 
 def open_file_of(call: Call) -> str:
     """Return the path behind a call's first argument, an open file; ``socket:[…]`` for a socket."""
-    return os.readlink(f"/proc/{call.pid}/fd/{call.arguments[0] & _MASK}")
+    return _behind(f"/proc/{call.pid}/fd/{call.arguments[0] & _MASK}")
+
+
+def _behind(link: str) -> str:
+    return str(Path(link).readlink())
 
 
 def _program(column: int, arch: int) -> list[_Step]:
     """Return the filter: notify for each number of TABLE that `_SOME` does not except."""
-    some = [(TABLE[name][column], at, bits) for name, (at, bits) in _SOME.items()]
-    plain = [row[column] for name, row in TABLE.items() if name not in _SOME]
-    numbers = [number for number in plain if number is not None]
+    here = {name: row[column] for name, row in TABLE.items()}
+    some = [
+        (number, *_SOME[name])
+        for name, number in here.items()
+        if name in _SOME and number is not None
+    ]
+    numbers = [number for name, number in here.items() if name not in _SOME and number is not None]
     size = 3 + len(numbers) + 3 * len(some) + 2
     allow, notify = size - 2, size - 1
     steps = [
@@ -306,8 +319,8 @@ def _program(column: int, arch: int) -> list[_Step]:
     for number, at, bits in some:
         steps.append(_Step(_JUMP_EQUAL, 0, 2, number))
         steps.append(_Step(_LOAD, 0, 0, at))
-        here = len(steps) + 1
-        steps.append(_Step(_JUMP_BITS, notify - here, allow - here, bits))
+        after = len(steps) + 1
+        steps.append(_Step(_JUMP_BITS, notify - after, allow - after, bits))
     return [*steps, _Step(_RETURN, 0, 0, _ALLOW), _Step(_RETURN, 0, 0, _NOTIFY)]
 
 

@@ -16,7 +16,7 @@ from rigd.config.sources import checkout
 from rigd.core.errors import LogicError, Problem, RigdError
 from rigd.core.events import Entry, FillRecorded, OrderIntent, SessionClosed, TradeClosed
 from rigd.core.lifecycle import BotState
-from rigd.core.orders import Side
+from rigd.core.values import Side
 from rigd.hosts import records
 from rigd.hosts.books import open_books
 from rigd.hosts.bot import open_bot
@@ -99,8 +99,7 @@ def bot_tree(home: Path) -> Path:
 
 def session_folders(home: Path) -> list[Path]:
     """Return the folders of a home's sessions, by name."""
-    sessions = bot_tree(home) / "sessions"
-    return sorted(path for path in sessions.glob("*") if path.is_dir())
+    return sorted(path for path in home.glob("runs/RIGD_*/sessions/*") if path.is_dir())
 
 
 def read_left(home: Path) -> Left:
@@ -249,7 +248,7 @@ def unreadable(home: Path) -> list[str]:
         bot = open_bot(Home(home), checkout() / "VERSION.md")
     except RigdError as error:
         return [*wrong, f"env: {error}"]
-    for folder in session_folders(home) if (home / "runs" / str(bot.identity)).exists() else []:
+    for folder in session_folders(home):
         if (folder / records.JOURNAL).exists():
             try:
                 records.entries_of(folder, bot.identity)

@@ -17,6 +17,7 @@ import sys
 import traceback
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rigd.broker.links import SocketLink
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rigd.hosts.crashes.boundaries import Boundary
-    from rigd.hosts.plan import Plan
     from rigd.hosts.request import SessionRequest
+    from rigd.hosts.wiring import Plan
 
 KILLED = -int(signal.SIGKILL)
 _CHUNK = 1 << 16
@@ -70,6 +71,13 @@ class Run:
     seconds: float
     watched: Watched
 
+    def require_good(self) -> None:
+        """Do nothing after a good end; raise LogicError otherwise."""
+        if self.code or self.watched.wrongs:
+            wrong = "; ".join(self.watched.wrongs) or self.output[-500:]
+            msg = f"the undisturbed session must end well, it ended with {self.code}: {wrong}"
+            raise LogicError(msg)
+
     @property
     def last_words(self) -> str:
         """The last line that it printed."""
@@ -93,7 +101,7 @@ class Stage:
         self.template = template
         self.clock = SystemClock()
         provision_demo(Home(template))
-        self.plan: Plan = make_plan(open_bot(Home(template), _version_file()).settings, request)
+        self.plan: Plan = make_plan(open_bot(Home(template), version_file()).settings, request)
         vars(finishing)["report_html"] = _without_charts
         self._warm_up()
         gc.collect()
@@ -169,7 +177,7 @@ class Stage:
     def _run_session(self, home: Path, port: int, end: socket.socket) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stand(end)
-        bot = open_bot(Home(home), _version_file())
+        bot = open_bot(Home(home), version_file())
         handle = SessionHandle(
             bot, self.request, launched=False, link=SocketLink(port), plan=self.plan
         )
@@ -177,7 +185,7 @@ class Stage:
         handle.wait()
 
     def _serve(self, home: Path, writing: int) -> None:
-        bot = open_bot(Home(home), _version_file())
+        bot = open_bot(Home(home), version_file())
         account = str(bot.identity)
         path = bot.home.sim_broker(account)
         make_folder(path.parent)
@@ -191,7 +199,7 @@ class Stage:
     def _warm_up(self) -> None:
         """Run the session here once: what it imports and caches, the children find in memory."""
         with workplace() as folder:
-            bot = open_bot(Home(self.home(folder / "home")), _version_file())
+            bot = open_bot(Home(self.home(folder / "home")), version_file())
             run = EngineRun(bot, self.request, self.clock, SystemIds(), plan=self.plan)
             asyncio.run(run.run())
 
@@ -199,7 +207,7 @@ class Stage:
 def spread_over(
     count: int, jobs: Sequence[Any], work: Callable[[Any], dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Do jobs in forked processes side by side; yield what they answer, in the order of the answers.
+    """Do jobs in forked processes side by side; yield what they answer, as it comes.
 
     Parameters
     ----------
@@ -226,8 +234,7 @@ def spread_over(
         pid = fork()
         if pid == 0:
             os.close(reading)
-            mine = jobs[place::count]
-            _in_child(lambda mine=mine, writing=writing: _answer(mine, work, writing))
+            _in_child(partial(_answer, jobs[place::count], work, writing))
         os.close(writing)
         workers[reading] = (pid, bytearray())
     try:
@@ -281,7 +288,8 @@ def _in_child(body: Callable[[], None]) -> NoReturn:
     os._exit(code)
 
 
-def _version_file() -> Path:
+def version_file() -> Path:
+    """Return where the running code says which release it is."""
     return checkout() / "VERSION.md"
 
 
