@@ -11,13 +11,15 @@ REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system check gates notebooks bench-core lock clean
+.PHONY: help session test tests test-notebooks test-system check gates crashmatrix powerloss notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
 	@echo "make test         set up, then run every test, notebooks included"
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
+	@echo "make crashmatrix  cut a session's process at every write, sync, rename and send"
+	@echo "make powerloss    open 5000 images of disks that lost power"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
 	@echo "make lock         pin every dependency again (needs uv)"
@@ -38,6 +40,12 @@ test-notebooks: $(STAMP)
 test-system: $(STAMP)
 	bash tests/system/packages.sh
 	$(PYTEST) tests/system -m system --junitxml=$(REPORTS)/system.xml
+
+crashmatrix: $(STAMP)
+	$(BIN)/rigd crashmatrix --session small
+
+powerloss: $(STAMP)
+	$(BIN)/rigd powerloss --images 5000
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -289,7 +289,8 @@ class EngineRun:
                 self._keep_up()
             except (StorageError, LedgerError) as error:
                 self._derived_failed = error
-                self._session.fail(error, "books, logs and status")
+                if self._session.closed is None:
+                    self._session.fail(error, "books, logs and status")
         if self.orphaned() and not self._told_orphaned:
             self._told_orphaned = True
             self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")

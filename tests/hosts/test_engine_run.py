@@ -468,6 +468,30 @@ def test_a_full_disk_closes_the_session_on_the_journals_reserve(tmp_path, monkey
     assert len(trades_of(again)) == 1
 
 
+def test_a_log_that_fails_after_the_close_changes_no_closed_session(tmp_path, monkeypatch) -> None:
+    """The journal ends with the close: what is derived from it is made good by the next run."""
+    home = demo(tmp_path)
+    ran = engine(home, SAMPLE)
+    append, full = LineLog.write, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(log: LineLog, line: str) -> None:
+        if ran._session is None or ran._session.closed is None:
+            append(log, line)
+            return
+        with storage_errors("append to a log"):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLog, "write", write)
+        with pytest.raises(StorageError, match="No space left"):
+            asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.state, closed.status) == (BotState.IDLE, "CLOSED")
+    again, finished = run(home, SAMPLE)
+    assert again.entries() == ran.entries()
+    assert finished.balanced
+
+
 def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:
     """390 minutes at 600 times are 39 seconds: a beat for each, with market time and profile."""
     home = demo(tmp_path)
