@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.cli.console import CLOCK, say
 from rigd.core.errors import ConfigError, ExitCode
-from rigd.hosts.crashes.matrix import Matrix
+from rigd.hosts.crashes.matrix import Matrix, moments_of
 from rigd.hosts.crashes.powerloss import lose_power, trace
 from rigd.store.files import replace
 from rigd.store.images import workplace
@@ -52,7 +52,7 @@ def crashmatrix(*, session: str, inject: str, sample: int, out: str) -> int:
         raise ConfigError(msg)
     with workplace() as folder:
         matrix = Matrix(session, folder)
-        moments = matrix.moments(injections, sample)
+        moments = moments_of(matrix.boundaries, injections, sample)
         _told(f"session {session}: {len(matrix.boundaries)} boundaries, {len(moments)} moments")
         outcome = matrix.run(moments, _progress(len(moments)))
     for line in matrix_lines(outcome):

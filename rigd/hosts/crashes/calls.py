@@ -14,6 +14,7 @@ import fcntl
 import os
 import platform
 import select
+import signal
 import socket
 import struct
 from contextlib import suppress
@@ -63,6 +64,7 @@ _MACHINES: Final = MappingProxyType({
 })
 """Column of TABLE, the system's name of the architecture, and the number of ``seccomp``."""
 
+_DEATH_SIGNAL: Final = 1
 _NO_NEW_PRIVILEGES: Final = 38
 _SET_FILTER: Final = 1
 _NEW_LISTENER: Final = 1 << 3
@@ -129,6 +131,11 @@ class _Step(ctypes.Structure):
 
 class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_uint16), ("steps", ctypes.POINTER(_Step)))
+
+
+def die_with_parent() -> None:
+    """Let the system kill this process when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
 
 
 def stand(end: socket.socket) -> None:

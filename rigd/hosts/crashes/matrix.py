@@ -32,11 +32,11 @@ from rigd.hosts.crashes.processes import KILLED, Stage, spread_over, version_fil
 from rigd.hosts.crashes.sessions import session_of
 from rigd.hosts.crashes.watch import Moment
 from rigd.store import manifest
-from rigd.store.images import drop_home, workplace
+from rigd.store.images import drop_home
 from rigd.store.paths import Home
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from rigd.core.events import Entry
@@ -132,41 +132,6 @@ class Matrix:
         self.boundaries: list[Boundary] = []
         self.undisturbed = self._run_undisturbed()
 
-    def moments(self, injections: Sequence[str], sample: int = 0) -> list[Moment]:
-        """Return every fault at every boundary that it can meet.
-
-        Parameters
-        ----------
-        injections
-            Names of INJECTIONS.
-        sample
-            How many of them, spread evenly; 0 for all.
-
-        Returns
-        -------
-        list of Moment
-            In the order of the session.
-
-        Raises
-        ------
-        ConfigError
-            If an injection is unknown, or none is named.
-        """
-        unknown = [name for name in injections if name not in INJECTIONS]
-        if unknown or not injections:
-            msg = f"an injection must be one of {', '.join(INJECTIONS)}, was {', '.join(unknown)}"
-            raise ConfigError(msg)
-        faults = [fault for name in injections for fault in INJECTIONS[name]]
-        found = [
-            Moment(fault, nth)
-            for nth, boundary in enumerate(self.boundaries, start=1)
-            for fault in faults
-            if boundary.meets(fault)
-        ]
-        if not sample or sample >= len(found):
-            return found
-        return [found[int((place + 0.5) * len(found) / sample)] for place in range(sample)]
-
     def run(
         self, moments: Sequence[Moment], on_case: Callable[[Case], None] | None = None
     ) -> Outcome:
@@ -224,8 +189,7 @@ class Matrix:
                     wrongs.append(f"run again, it ended with {again.code}: {again.last_words}")
                     break
             wrongs += _read(partial(self._of_end, home, moment))
-        if not wrongs:
-            drop_home(home)
+        drop_home(home)
         return Case(
             moment=moment,
             boundary=first.watched.hit,
@@ -256,15 +220,50 @@ class Matrix:
         return left
 
 
+def moments_of(
+    boundaries: Sequence[Boundary], injections: Sequence[str], sample: int = 0
+) -> list[Moment]:
+    """Return every fault at every boundary that it can meet.
+
+    Parameters
+    ----------
+    boundaries
+        The undisturbed session's, in order.
+    injections
+        Names of INJECTIONS.
+    sample
+        How many of them, spread evenly; 0 for all.
+
+    Returns
+    -------
+    list of Moment
+        In the order of the session.
+
+    Raises
+    ------
+    ConfigError
+        If an injection is unknown, or none is named.
+    """
+    unknown = [name for name in injections if name not in INJECTIONS]
+    if unknown or not injections:
+        named = ", ".join(unknown) or "none"
+        msg = f"an injection must be one of {', '.join(INJECTIONS)}, was {named}"
+        raise ConfigError(msg)
+    faults = [fault for name in injections for fault in INJECTIONS[name]]
+    found = [
+        Moment(fault, nth)
+        for nth, boundary in enumerate(boundaries, start=1)
+        for fault in faults
+        if boundary.meets(fault)
+    ]
+    if not sample or sample >= len(found):
+        return found
+    return [found[int((place + 0.5) * len(found) / sample)] for place in range(sample)]
+
+
 def is_sealed(home: Path) -> bool:
     """Tell whether the home's session is over and sealed: nothing is left to take up."""
     return any(home.glob(f"runs/RIGD_*/sessions/*/{manifest.NAME}"))
-
-
-def matrix_in(session: str) -> Iterator[Matrix]:
-    """Yield a matrix in a folder of its own, which is removed afterwards."""
-    with workplace() as folder:
-        yield Matrix(session, folder)
 
 
 def _read(judge: Callable[[], list[str]]) -> list[str]:

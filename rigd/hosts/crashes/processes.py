@@ -27,7 +27,7 @@ from rigd.core.errors import LogicError
 from rigd.core.ids import SystemIds
 from rigd.hosts import finishing, wiring
 from rigd.hosts.bot import open_bot, provision_demo
-from rigd.hosts.crashes.calls import CallDoor, stand
+from rigd.hosts.crashes.calls import CallDoor, die_with_parent, stand
 from rigd.hosts.crashes.watch import Moment, Watched, watch
 from rigd.hosts.devserver import Desk, Server
 from rigd.hosts.engine_run import EngineRun
@@ -280,6 +280,7 @@ def _in_child(body: Callable[[], None]) -> NoReturn:
     """Run a child's whole life; it never returns into its parent's code."""
     code = 1
     try:
+        die_with_parent()
         body()
         code = 0
     except BaseException:  # noqa: BLE001 - the child's outermost frame: its end is its answer

@@ -7,10 +7,14 @@ from typing import Final
 from rigd.core.errors import ConfigError
 from rigd.hosts.request import SessionRequest
 
+_STEADY: Final = (("HEARTBEAT_INTERVAL_S", "60"), ("STATUS_INTERVAL_MS", "60000"))
+"""Each run of a session makes the same calls, however fast the machine is."""
+
 SESSIONS: Final = {
-    "small": SessionRequest(symbols=("GOOG",), overrides=(("STRATEGY_SEQUENCE", "open"),)),
+    "small": SessionRequest(symbols=("GOOG",), overrides=(*_STEADY, ("STRATEGY_SEQUENCE", "open"))),
     "full": SessionRequest(
         overrides=(
+            *_STEADY,
             ("SIM_PARTIAL_FILL_RATE", "0.5"),
             ("SIM_REJECT_RATE", "0.1"),
             ("SIM_LOST_REPLY_RATE", "0.2"),
