@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rigd.cli.console import CLOCK, say
+from rigd.cli.console import CLOCK, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.hosts.crashes.matrix import Matrix, moments_of
 from rigd.hosts.crashes.powerloss import lose_power, trace
@@ -58,6 +58,7 @@ def crashmatrix(*, session: str, inject: str, sample: int, out: str) -> int:
     for line in matrix_lines(outcome):
         say(line)
     _leave(out, matrix_fields(outcome))
+    say_next("rigd powerloss")
     return int(ExitCode.ERROR) if outcome.violations else int(ExitCode.OK)
 
 
@@ -89,6 +90,7 @@ def powerloss(*, session: str, images: int, out: str) -> int:
     for line in loss_lines(losses):
         say(line)
     _leave(out, loss_fields(losses))
+    say_next("rigd crashmatrix")
     return int(ExitCode.ERROR) if losses.wrongs else int(ExitCode.OK)
 
 

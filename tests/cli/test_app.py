@@ -15,6 +15,8 @@ COMMANDS = (
     ("verify",),
     ("why",),
     ("doctor",),
+    ("crashmatrix",),
+    ("powerloss",),
     ("config", "check"),
     ("config", "show"),
     ("ledger", "check"),

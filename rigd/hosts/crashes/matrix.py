@@ -282,7 +282,7 @@ def _of_first(first: Run, moment: Moment, home: Path) -> list[str]:
         wrongs.append("the boundary was not reached")
     if killed and first.code != KILLED:
         wrongs.append(f"it was to be killed and ended with {first.code}")
-    if not killed and first.code and not first.last_words.startswith(_TOLD_ERRORS):
+    if not killed and first.code > 0 and not first.last_words.startswith(_TOLD_ERRORS):
         wrongs.append(f"the diagnosis is no error of rigd: {first.last_words}")
     if not killed and first.code < 0:
         wrongs.append(f"it died of signal {-first.code}")

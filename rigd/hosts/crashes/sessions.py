@@ -7,7 +7,11 @@ from typing import Final
 from rigd.core.errors import ConfigError
 from rigd.hosts.request import SessionRequest
 
-_STEADY: Final = (("HEARTBEAT_INTERVAL_S", "60"), ("STATUS_INTERVAL_MS", "60000"))
+_STEADY: Final = (
+    ("HEARTBEAT_INTERVAL_S", "60"),
+    ("LEASE_S", "600"),
+    ("STATUS_INTERVAL_MS", "60000"),
+)
 """Each run of a session makes the same calls, however fast the machine is."""
 
 SESSIONS: Final = {

@@ -133,8 +133,13 @@ def test_a_full_disk_stays_full(tmp_path: Path) -> None:
     body = """
 descriptor = os.open(home / "a", os.O_RDWR | os.O_CREAT)
 os.pwrite(descriptor, b"1234", 0)
-for what in (lambda: os.pwrite(descriptor, b"x", 4), lambda: os.pwrite(descriptor, b"y", 0),
-             lambda: (home / "b").touch(), lambda: (home / "d").mkdir(), lambda: os.fsync(descriptor)):
+for what in (
+    lambda: os.pwrite(descriptor, b"x", 4),
+    lambda: os.pwrite(descriptor, b"y", 0),
+    lambda: (home / "b").touch(),
+    lambda: (home / "d").mkdir(),
+    lambda: os.fsync(descriptor),
+):
     try:
         what()
         print("done")
