@@ -49,7 +49,7 @@ WORKERS: Final = 2
 ATTEMPTS: Final = 3
 """How often a session is run again before it counts as one that never ends."""
 
-_DISK_ERRORS: Final = frozenset({"StorageError", "LedgerError", "OutcomeUnknown"})
+_DISK_ERROR: Final = "STORAGE_ERROR"
 _TOLD_ERRORS: Final = ("rigd.", "KeyboardInterrupt")
 
 
@@ -306,9 +306,9 @@ def _wrong_state(entries: Sequence[Entry]) -> list[str]:
     if told and isinstance(closed, SessionClosed) and closed.state is not BotState.ERROR:
         return [f"a session that a fault ended must end in the state error, was {closed.state}"]
     return [
-        f"a failing disk must be told as such, was {error.error_type}"
+        f"a failing disk must be told as such, was {error.error_code}"
         for error in told
-        if error.error_type not in _DISK_ERRORS
+        if error.error_code != _DISK_ERROR
     ]
 
 

@@ -9,7 +9,7 @@ complete the books to what they are in the undisturbed session.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from rigd.core.events import Entry, FillRecorded
 from rigd.hosts import records
 from rigd.hosts.books import open_books
 from rigd.hosts.bot import Bot, open_bot
-from rigd.hosts.crashes.boundaries import SYNCS, Boundary
+from rigd.hosts.crashes.boundaries import SYNCS, WRITES, Boundary
 from rigd.hosts.crashes.disk import Disk
 from rigd.hosts.crashes.evidence import session_folders
 from rigd.hosts.crashes.processes import Stage, spread_over, version_file
@@ -305,8 +305,9 @@ def _head(truth: Truth, book: Ledger, least: int) -> list[str]:
 def acknowledged(truth: Truth, folder: Path) -> list[Acked]:
     """Return for each number of calls what was acknowledged when they had happened.
 
-    A sync acknowledges what it made durable. How many transactions a sync of the ledger completed
-    is asked of the ledger itself, on a disk that has lost nothing.
+    A sync of the journal acknowledges what it made durable. A commit of the books has returned when
+    the process goes on to another file; how many transactions there are then is asked of the
+    ledger itself, on a disk that has lost nothing.
 
     Parameters
     ----------
@@ -320,18 +321,20 @@ def acknowledged(truth: Truth, folder: Path) -> list[Acked]:
     list of Acked
         By the number of calls that happened, from 0.
     """
-    disk, last = Disk(truth.folders), Acked()
+    disk, last, written = Disk(truth.folders), Acked(), False
     found = [last]
     for number, call in enumerate(truth.calls):
-        disk.see(call)
-        if call.kind in SYNCS and call.file == truth.journal:
-            written = disk.for_sure(truth.journal) or b""
-            last = Acked(records=written.count(b"\n"), transactions=last.transactions)
-        elif call.kind in SYNCS and call.file == f"{truth.ledger}-wal":
+        of_books = call.file.startswith(truth.ledger)
+        if written and not of_books:
             root = folder / str(number)
             lay_out(root, *disk.whole())
-            last = Acked(records=last.records, transactions=_posted(truth, root))
+            last = replace(last, transactions=_posted(truth, root))
             drop_home(root)
+        written = of_books and (written or call.kind in WRITES)
+        disk.see(call)
+        if call.kind in SYNCS and call.file == truth.journal:
+            held = disk.for_sure(truth.journal) or b""
+            last = replace(last, records=held.count(b"\n"))
         found.append(last)
     return found
 

@@ -101,8 +101,8 @@ def captured(kind: str) -> ErrorCaptured:
     return ErrorCaptured(
         strategy="",
         broker="SIM",
-        error_type=kind,
-        error_code="",
+        error_type="LogicError",
+        error_code=kind,
         raw_exception="",
         context="",
         fatal=True,
@@ -112,9 +112,9 @@ def captured(kind: str) -> ErrorCaptured:
 @pytest.mark.parametrize(
     ("kind", "state", "wrong"),
     [
-        ("StorageError", BotState.ERROR, ""),
-        ("StorageError", BotState.STOPPED, "must end in the state error"),
-        ("KeyError", BotState.ERROR, "must be told as such"),
+        ("STORAGE_ERROR", BotState.ERROR, ""),
+        ("STORAGE_ERROR", BotState.STOPPED, "must end in the state error"),
+        ("LEDGER_ERROR", BotState.ERROR, "must be told as such"),
     ],
 )
 def test_a_failing_disk_is_an_error_with_its_name(kind, state, wrong) -> None:
