@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rigd.cli.app import main
 from rigd.engine import sending
 from rigd.ledger.book import Ledger
-from rigd.store import chainlog, database, files
+from rigd.store import chainlog, database, files, locks, registry
 from rigd.store.chainlog import ChainLog
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ def state_in_place() -> None:
         files.os.fsync(descriptor)
         files.os.close(descriptor)
 
-    vars(files)["replace"] = in_place
-    for module in ("registry", "locks", "control"):
-        vars(sys.modules[f"rigd.store.{module}"])["replace"] = in_place
+    for module in (registry, locks):
+        vars(module)["replace"] = in_place
 
 
 def journal_after_send() -> None:
@@ -82,11 +81,7 @@ def journal_after_send() -> None:
         finally:
             desk.recorder.record = record
 
-    from rigd.engine import candidates, protection  # noqa: PLC0415 - after the modules they need
-
-    for module in (sending, candidates, protection):
-        if "send" in vars(module):
-            vars(module)["send"] = late
+    vars(sending)["send"] = late
 
 
 def posting_in_halves() -> None:

@@ -84,13 +84,13 @@ def test_power_losses(tmp_path: Path, figure: Callable[[str, str], None]) -> Non
 
 
 CAUGHT_BY = {
-    "synchronous_normal": ("powerloss", "--images", "600"),
-    "folders_not_synced": ("powerloss", "--images", "600"),
-    "journal_not_synced": ("powerloss", "--images", "600"),
-    "sync_believed": ("crashmatrix", "--inject", "eio", "--sample", "120"),
-    "state_in_place": ("crashmatrix", "--inject", "kill", "--sample", "160"),
+    "synchronous_normal": ("powerloss", "--images", "300"),
+    "folders_not_synced": ("powerloss", "--images", "300"),
+    "journal_not_synced": ("powerloss", "--images", "300"),
+    "sync_believed": ("crashmatrix", "--inject", "eio", "--sample", "40"),
+    "state_in_place": ("crashmatrix", "--inject", "kill", "--sample", "60"),
     "journal_after_send": ("crashmatrix", "--inject", "kill", "--sample", "1"),
-    "posting_in_halves": ("powerloss", "--images", "600"),
+    "posting_in_halves": ("powerloss", "--images", "300"),
 }
 """Each planted bug of FAULTS §5.5 that these commands can show, and the command that finds it."""
 

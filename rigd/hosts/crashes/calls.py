@@ -19,7 +19,6 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -302,7 +301,7 @@ def open_file_of(call: Call) -> str:
 
 
 def _behind(link: str) -> str:
-    return str(Path(link).readlink())
+    return os.readlink(link)  # noqa: PTH115 - asked for every call; a Path costs more than it
 
 
 def _program(column: int, arch: int) -> list[_Step]:

@@ -19,7 +19,7 @@ from rigd.core.lifecycle import BotState
 from rigd.core.values import Side
 from rigd.hosts import records
 from rigd.hosts.books import open_books
-from rigd.hosts.bot import open_bot
+from rigd.hosts.bot import Bot, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.risk.kill_switch import Cause
 from rigd.store.chainlog import used_length
@@ -102,9 +102,9 @@ def session_folders(home: Path) -> list[Path]:
     return sorted(path for path in home.glob("runs/RIGD_*/sessions/*") if path.is_dir())
 
 
-def read_left(home: Path) -> Left:
-    """Read what the only session of a home left."""
-    bot = open_bot(Home(home), checkout() / "VERSION.md")
+def read_left(home: Path, bot: Bot | None = None) -> Left:
+    """Read what the only session of a home left; its bot is opened unless it is given."""
+    bot = bot or open_bot(Home(home), checkout() / "VERSION.md")
     (folder,) = session_folders(home)
     with closing(open_books(bot)) as ledger:
         books = ledger.canonical_dump()
@@ -223,13 +223,15 @@ def held_at_broker(changes: Iterable[dict[str, Any]]) -> dict[str, Decimal]:
     return {symbol: qty for symbol, qty in held.items() if qty}
 
 
-def unreadable(home: Path) -> list[str]:
+def unreadable(home: Path, bot: Bot | None = None) -> list[str]:
     """Return every file of state, flags and configuration that cannot be read as it lies.
 
     Parameters
     ----------
     home
         A home as a dead process left it; nothing in it is changed.
+    bot
+        Its bot; without one the home's configuration is read and judged as well.
 
     Returns
     -------
@@ -245,7 +247,7 @@ def unreadable(home: Path) -> list[str]:
         except (ValueError, RigdError) as error:
             wrong.append(f"{path.relative_to(home)}: {error}")
     try:
-        bot = open_bot(Home(home), checkout() / "VERSION.md")
+        bot = bot or open_bot(Home(home), checkout() / "VERSION.md")
     except RigdError as error:
         return [*wrong, f"env: {error}"]
     for folder in session_folders(home):
@@ -255,6 +257,18 @@ def unreadable(home: Path) -> list[str]:
             except RigdError as error:
                 wrong.append(f"{folder.name}/{records.JOURNAL}: {error}")
     return wrong
+
+
+def changed_configuration(home: Path, template: Path) -> list[str]:
+    """Return what differs in the configuration of a home from the home that it is a copy of."""
+    left, right = (_contents(each / "env") for each in (home, template))
+    names = sorted(left.keys() | right.keys())
+    return [f"env/{name}: changed" for name in names if left.get(name) != right.get(name)]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def _read_state(path: Path) -> None:

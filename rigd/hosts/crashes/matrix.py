@@ -9,7 +9,7 @@ with the broker; when its journal says nothing of a fault it must equal the undi
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +17,10 @@ from rigd.core.errors import ConfigError, RigdError
 from rigd.core.events import CommandObeyed, ErrorCaptured, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.hosts import records
-from rigd.hosts.bot import open_bot
+from rigd.hosts.bot import Bot, open_bot
 from rigd.hosts.crashes.boundaries import INJECTIONS, Fault
 from rigd.hosts.crashes.evidence import (
+    changed_configuration,
     differences,
     held_at_broker,
     read_broker_log,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rigd.core.events import Entry
-    from rigd.hosts.bot import Bot
     from rigd.hosts.crashes.boundaries import Boundary
     from rigd.hosts.crashes.evidence import Left
     from rigd.hosts.crashes.processes import Run
@@ -129,6 +129,7 @@ class Matrix:
         self.session = session
         self.folder = folder
         self.stage = Stage(session_of(session), folder / "template")
+        self._bot = open_bot(Home(self.stage.template), version_file())
         self.boundaries: list[Boundary] = []
         self.undisturbed = self._run_undisturbed()
 
@@ -177,7 +178,7 @@ class Matrix:
         recovery = None
         with self.stage.broker(home) as port:
             first = self.stage.run(home, port, moment)
-            wrongs += _read(partial(_of_first, first, moment, home))
+            wrongs += _read(partial(_of_first, first, moment, self._bot_of(home)))
             for _ in range(ATTEMPTS):
                 if is_sealed(home):
                     break
@@ -189,6 +190,7 @@ class Matrix:
                     wrongs.append(f"run again, it ended with {again.code}: {again.last_words}")
                     break
             wrongs += _read(partial(self._of_end, home, moment))
+            wrongs += changed_configuration(home, self.stage.template)
         drop_home(home)
         return Case(
             moment=moment,
@@ -204,11 +206,16 @@ class Matrix:
             return ["the session never ended"]
         if len(session_folders(home)) > 1:
             return ["a second session began"]
-        left = read_left(home)
+        bot = self._bot_of(home)
+        left = read_left(home, bot)
         broken = [*unsound(left), *_wrong_state(left.entries)]
         if moment.fault in {Fault.KILL, Fault.TORN} or not _took_another_road(left):
             broken += differences(left, self.undisturbed)
-        return [*(f"broken: {rule}" for rule in dict.fromkeys(broken)), *unreadable(home)]
+        return [*(f"broken: {rule}" for rule in dict.fromkeys(broken)), *unreadable(home, bot)]
+
+    def _bot_of(self, home: Path) -> Bot:
+        """Return the bot of a home, whose configuration is that of the template."""
+        return replace(self._bot, home=Home(home))
 
     def _run_undisturbed(self) -> Left:
         home = self.stage.home(self.folder / "undisturbed")
@@ -274,8 +281,9 @@ def _read(judge: Callable[[], list[str]]) -> list[str]:
         return [f"{type(error).__name__}: {error}"]
 
 
-def _of_first(first: Run, moment: Moment, home: Path) -> list[str]:
+def _of_first(first: Run, moment: Moment, bot: Bot) -> list[str]:
     """Judge the process that was hit, before anything is run again."""
+    home = bot.home.root
     wrongs = list(first.watched.wrongs)
     killed = moment.fault in {Fault.KILL, Fault.TORN}
     if not first.watched.hit:
@@ -286,7 +294,7 @@ def _of_first(first: Run, moment: Moment, home: Path) -> list[str]:
         wrongs.append(f"the diagnosis is no error of rigd: {first.last_words}")
     if not killed and first.code < 0:
         wrongs.append(f"it died of signal {-first.code}")
-    wrongs += unreadable(home)
+    wrongs += unreadable(home, bot)
     if moment.fault is Fault.FULL:
         held = held_at_broker(_changes(home))
         if held:
@@ -295,7 +303,7 @@ def _of_first(first: Run, moment: Moment, home: Path) -> list[str]:
         for folder in session_folders(home):
             if not (folder / records.JOURNAL).exists():
                 continue
-            wrongs += _wrong_state(records.entries_of(folder, _bot(home).identity))
+            wrongs += _wrong_state(records.entries_of(folder, bot.identity))
     return wrongs
 
 
@@ -315,10 +323,6 @@ def _wrong_state(entries: Sequence[Entry]) -> list[str]:
 def _changes(home: Path) -> list[dict[str, Any]]:
     logs = home.glob("runs/simulated_broker/*.log")
     return [change for log in logs for change in read_broker_log(log)]
-
-
-def _bot(home: Path) -> Bot:
-    return open_bot(Home(home), version_file())
 
 
 def _took_another_road(left: Left) -> bool:

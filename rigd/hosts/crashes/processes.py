@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from rigd.hosts.request import SessionRequest
     from rigd.hosts.wiring import Plan
 
+BROKER_RESERVE_BYTES = 1 << 16
+"""The broker is not what is cut: its log has a small reserve, which is written sooner."""
+
 KILLED = -int(signal.SIGKILL)
 _CHUNK = 1 << 16
 
@@ -101,7 +104,9 @@ class Stage:
         self.template = template
         self.clock = SystemClock()
         provision_demo(Home(template))
-        self.plan: Plan = make_plan(open_bot(Home(template), version_file()).settings, request)
+        bot = open_bot(Home(template), version_file())
+        self.account = str(bot.identity)
+        self.plan: Plan = make_plan(bot.settings, request)
         vars(finishing)["report_html"] = _without_charts
         self._warm_up()
         gc.collect()
@@ -185,11 +190,10 @@ class Stage:
         handle.wait()
 
     def _serve(self, home: Path, writing: int) -> None:
-        bot = open_bot(Home(home), version_file())
-        account = str(bot.identity)
-        path = bot.home.sim_broker(account)
+        account = self.account
+        path = Home(home).sim_broker(account)
         make_folder(path.parent)
-        log = ChainLog.create(path, f"simulated_broker|{account}")
+        log = ChainLog.create(path, f"simulated_broker|{account}", BROKER_RESERVE_BYTES)
         exchange = wiring.simulated_exchange(self.plan.settings, account, log)
         server = Server(Desk(exchange))
         os.write(writing, f"{server.port}\n".encode())

@@ -15,6 +15,7 @@ from rigd.hosts import finishing, records
 from rigd.hosts.crashes.evidence import (
     Left,
     bot_tree,
+    changed_configuration,
     differences,
     held_at_broker,
     read_left,
@@ -138,6 +139,19 @@ def test_a_changed_journal_is_named(home, tmp_path) -> None:
     content = (folder / records.JOURNAL).read_bytes()
     (folder / records.JOURNAL).write_bytes(content.replace(b'"seq":9', b'"seq":8', 1))
     assert any(records.JOURNAL in wrong for wrong in unreadable(copied))
+
+
+def test_a_changed_configuration_is_named(home, tmp_path) -> None:
+    """No session writes into env/: every file there is as it was in the home's original."""
+    copied = tmp_path / "home"
+    copy_home(home.root, copied)
+    assert changed_configuration(copied, home.root) == []
+    (copied / "env" / "keys" / "env.key").write_bytes(b"x")
+    (copied / "env" / "new").touch()
+    assert changed_configuration(copied, home.root) == [
+        "env/keys/env.key: changed",
+        "env/new: changed",
+    ]
 
 
 def test_a_home_without_a_session_has_none(tmp_path) -> None:

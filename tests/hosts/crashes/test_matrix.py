@@ -23,7 +23,7 @@ from rigd.hosts.crashes.matrix import (
 )
 from rigd.hosts.crashes.processes import KILLED, Run
 from rigd.hosts.crashes.watch import Moment, Watched
-from tests.hosts.homes import demo
+from tests.hosts.homes import bot_of, demo
 
 CALLS = (
     Boundary(kind="openat", file="a", takes_room=True),
@@ -77,8 +77,7 @@ def first(code: int, output: str = "", hit: str = "fsync a", *wrongs: str) -> Ru
 )
 def test_the_process_that_was_hit_is_judged(tmp_path, fault, run, wrong) -> None:
     """A killed one was killed; any other one ends well or says why, by an error of rigd."""
-    demo(tmp_path)
-    found = _of_first(run, Moment(fault, 1), tmp_path)
+    found = _of_first(run, Moment(fault, 1), bot_of(demo(tmp_path)))
     assert len(found) == bool(wrong), found
     assert wrong in "".join(found)
 
