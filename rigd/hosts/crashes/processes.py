@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from rigd.core.ports import ControlClock
     from rigd.hosts.crashes.boundaries import Boundary
     from rigd.hosts.request import SessionRequest
     from rigd.hosts.wiring import Plan
@@ -157,31 +158,10 @@ class Stage:
         Run
             How it ended.
         """
-        began = self.clock.monotonic()
-        ours, theirs = socket.socketpair()
-        reading, writing = os.pipe()
-        pid = fork()
-        if pid == 0:
-            os.dup2(writing, 1)
-            os.dup2(writing, 2)
-            _in_child(lambda: self._run_session(home, port, theirs))
-        os.close(writing)
-        theirs.close()
-        with ours:
-            door = CallDoor.take(ours)
-        try:
-            seen = watch(door, pid, home, moment or Moment(), self.clock, on_call)
-        finally:
-            door.close()
-            with os.fdopen(reading, errors="replace") as told:
-                output = told.read()
-            _, status = os.waitpid(pid, 0)
-        seconds = self.clock.monotonic() - began
-        return Run(os.waitstatus_to_exitcode(status), output, seconds, seen)
+        body = partial(self._run_session, home, port)
+        return run_watched(body, home, self.clock, moment, on_call)
 
-    def _run_session(self, home: Path, port: int, end: socket.socket) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stand(end)
+    def _run_session(self, home: Path, port: int) -> None:
         bot = open_bot(Home(home), version_file())
         handle = SessionHandle(
             bot, self.request, launched=False, link=SocketLink(port), plan=self.plan
@@ -206,6 +186,62 @@ class Stage:
             bot = open_bot(Home(self.home(folder / "home")), version_file())
             run = EngineRun(bot, self.request, self.clock, SystemIds(), plan=self.plan)
             asyncio.run(run.run())
+
+
+def run_watched(
+    body: Callable[[], None],
+    home: Path,
+    clock: ControlClock,
+    moment: Moment | None = None,
+    on_call: Callable[[Boundary], None] | None = None,
+) -> Run:
+    """Run something in a forked process at the door, hit at a moment, until it has ended.
+
+    Parameters
+    ----------
+    body
+        What the process does.
+    home
+        Below it calls are boundaries.
+    clock
+        Measures how long it takes.
+    moment
+        Where it is hit; nowhere by default.
+    on_call
+        Called with each boundary that happens.
+
+    Returns
+    -------
+    Run
+        How it ended.
+    """
+    began = clock.monotonic()
+    ours, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    pid = fork()
+    if pid == 0:
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        _in_child(partial(_at_door, body, theirs))
+    os.close(writing)
+    theirs.close()
+    with ours:
+        door = CallDoor.take(ours)
+    try:
+        seen = watch(door, pid, home, moment or Moment(), clock, on_call)
+    finally:
+        door.close()
+        with os.fdopen(reading, errors="replace") as told:
+            output = told.read()
+        _, status = os.waitpid(pid, 0)
+    return Run(os.waitstatus_to_exitcode(status), output, clock.monotonic() - began, seen)
+
+
+def _at_door(body: Callable[[], None], end: socket.socket) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    stand(end)
+    end.close()
+    body()
 
 
 def spread_over(
