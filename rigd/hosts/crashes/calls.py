@@ -19,11 +19,15 @@ import socket
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rigd.broker.links import ORDER_MARK
 from rigd.core.errors import RigdError, StorageError
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 TABLE: Final = MappingProxyType({
     "write": (1, 64),
@@ -257,7 +261,7 @@ def text_at(memory: int, address: int) -> str:
     Parameters
     ----------
     memory
-        A descriptor of its memory, see `open_memory`.
+        The descriptor of its memory, see `open_memory`.
     address
         Where it begins.
 
@@ -278,10 +282,10 @@ def bytes_at(memory: int, address: int, size: int) -> bytes:
     return os.pread(memory, size, address)
 
 
-def open_memory(pid: int) -> int:
-    """Return a descriptor of a child's memory, to read it; StorageError when that is refused."""
+def open_memory(pid: int) -> FileIO:
+    """Return a child's memory as a file, to read it; StorageError when that is refused."""
     try:
-        return os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        return Path(f"/proc/{pid}/mem").open("rb", buffering=0)
     except OSError as error:
         msg = f"could not read the memory of process {pid}: {error.strerror}"
         raise StorageError(msg, errno=error.errno or 0) from error

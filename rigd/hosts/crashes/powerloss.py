@@ -18,15 +18,13 @@ import numpy as np
 from rigd.core.errors import RigdError
 from rigd.core.events import Entry, FillRecorded
 from rigd.hosts import records
-from rigd.hosts.books import open_books
+from rigd.hosts.books import make_books, open_books
 from rigd.hosts.bot import Bot, open_bot
 from rigd.hosts.crashes.boundaries import SYNCS, WRITES, Boundary
 from rigd.hosts.crashes.disk import Disk
 from rigd.hosts.crashes.evidence import session_folders
 from rigd.hosts.crashes.processes import Stage, spread_over, version_file
 from rigd.hosts.crashes.sessions import session_of
-from rigd.ledger.book import Ledger
-from rigd.store.database import open_database
 from rigd.store.images import drop_home, lay_out
 from rigd.store.journal import open_journal
 from rigd.store.paths import Home
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rigd.core.ports import ControlClock
+    from rigd.ledger.book import Ledger
 
 WORKERS: Final = 2
 PART: Final = 50
@@ -276,8 +275,7 @@ def _books(truth: Truth, root: Path, entries: Sequence[Entry], acked: Acked) -> 
     if not path.parent.exists():
         return [] if not acked.transactions else ["the books' folder is gone"]
     wrongs = []
-    identity = str(truth.bot.identity)
-    with closing(Ledger(open_database(path), identity=identity, account=truth.bot.account)) as book:
+    with closing(make_books(replace(truth.bot, home=Home(root)))) as book:
         wrongs += [f"the books: {problem}" for problem in book.check()]
         wrongs += _head(truth, book, acked.transactions)
         if book.mark(truth.key) > len(entries):
@@ -340,11 +338,5 @@ def acknowledged(truth: Truth, folder: Path) -> list[Acked]:
 
 
 def _posted(truth: Truth, root: Path) -> int:
-    with closing(open_database(root / truth.ledger, wal_reserve=False)) as database:
-        (table,) = database.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'transactions'"
-        ).fetchone()
-        if not table:
-            return 0
-        (count,) = database.execute("SELECT count(*) FROM transactions").fetchone()
-        return int(count)
+    with closing(make_books(replace(truth.bot, home=Home(root)))) as book:
+        return book.head[0]

@@ -150,7 +150,7 @@ def watch(
     for journal in home.glob(f"runs/*/sessions/*/{_JOURNAL}"):
         rules.known(journal.read_bytes())
     memory = open_memory(pid)
-    reader, began, number = Reader(home, memory), clock.monotonic(), 0
+    reader, began, number = Reader(home, memory.fileno()), clock.monotonic(), 0
     full = False
     try:
         while (call := door.wait(SILENCE_S)) is not None:
@@ -183,7 +183,7 @@ def watch(
         seen.wrongs.append(f"the process did nothing for {SILENCE_S:g} s")
         os.kill(pid, signal.SIGKILL)
     finally:
-        os.close(memory)
+        memory.close()
     return seen
 
 

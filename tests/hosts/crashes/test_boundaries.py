@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,15 +42,13 @@ ours.sendall(b'{"op": "events"}', socket.MSG_NOSIGNAL)
 def seen_in(home: Path, body: str) -> list[Boundary]:
     """The boundaries of a child that runs a body."""
     found = []
-    with standing(home, body) as (door, child):
-        memory = open_memory(child.pid)
-        reader = Reader(home, memory)
+    with standing(home, body) as (door, child), open_memory(child.pid) as memory:
+        reader = Reader(home, memory.fileno())
         while (call := door.wait(30.0)) is not None:
             boundary = reader.read(call)
             if boundary is not None:
                 found.append(boundary)
             door.go_on(call)
-        os.close(memory)
         assert child.communicate()[0] == ""
     return found
 

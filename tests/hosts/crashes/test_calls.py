@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import platform
 import socket
 from typing import TYPE_CHECKING
@@ -58,7 +57,8 @@ def test_each_call_waits_until_it_is_answered(tmp_path: Path) -> None:
     with standing(tmp_path, WRITE_AND_SYNC) as (door, child):
         opened = next_of(door, "openat")
         assert not (tmp_path / "a").exists()
-        memory = open_memory(child.pid)
+        file = open_memory(child.pid)
+        memory = file.fileno()
         assert text_at(memory, opened.arguments[1]) == str(tmp_path / "a")
         assert folder_of(opened, 0) == str(checkout())
         door.go_on(opened)
@@ -74,7 +74,7 @@ def test_each_call_waits_until_it_is_answered(tmp_path: Path) -> None:
         door.go_on(renamed)
         while (rest := door.wait(WAIT_S)) is not None:
             door.go_on(rest)
-        os.close(memory)
+        file.close()
         assert child.communicate()[0] == f"told {errno.EIO}\n"
     assert (tmp_path / "b").exists()
 
