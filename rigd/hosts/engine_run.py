@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rigd.broker.links import LocalLink
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config.digest import digest
+from rigd.config.inverse_etfs import keep_version
 from rigd.core.clock import iso
 from rigd.core.errors import (
     AlreadyRunning,
@@ -20,17 +21,21 @@ from rigd.core.errors import (
     RigdError,
     StorageError,
 )
-from rigd.core.events import Command, SessionClosed, SessionStarted
+from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
+from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
+from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, wiring
-from rigd.hosts.bot import env_door, keyring
+from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
+from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
+from rigd.reporting.tuning import self_check as tuning_check
 from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
@@ -89,7 +94,7 @@ class EngineRun:
         self._request = request
         self._clock = clock
         self._link = link
-        self.plan = plan or make_plan(bot.settings, request)
+        self.plan = plan or make_plan(bot.settings, request, bot.inverse_etfs)
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)
@@ -183,6 +188,8 @@ class EngineRun:
         with self._exchange() as exchange:
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
+            if self.plan.mapping:
+                keep_version(env_door(self._bot.home), self.plan.inverse_etfs)
             self._projections = Projections(self._journal, ledger, self._registry, self._key())
             if not self._closed():
                 await self._trade(exchange, ledger)
@@ -234,11 +241,13 @@ class EngineRun:
         )
 
     def _checks(self, ledger: Ledger) -> tuple[SelfCheck, ...]:
-        """Ask the parts that only this host knows: keys and secrets, calendar, books."""
+        """Ask the parts that only this host knows: keys and secrets, calendar, build, books."""
         home = self._bot.home
         return (
             *map(without_key_id, launch_checks(env_door(home), keyring(home))),
             calendar_check(self.plan.day.day),
+            *build_checks(self._bot),
+            tuning_check(),
             ledger_check(ledger),
         )
 
@@ -257,6 +266,7 @@ class EngineRun:
         pairs = (
             ("bars", started.data_digest, self.plan.feed.digest),
             ("settings", started.config_digest, digest(self.plan.settings)),
+            ("inverse ETFs", mapping_of(entries), self.plan.mapping),
         )
         changed = [what for what, before, now in pairs if before != now]
         if changed:
@@ -275,6 +285,17 @@ class EngineRun:
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            sources=self._sources(),
+        )
+
+    def _sources(self) -> Sources:
+        """Return who knows what the filters ask: metrics beside the bars, the bot's own rate."""
+        known, identity = self.plan.fundamentals, self._bot.identity_file
+        return Sources(
+            fundamentals=DayCache(known, self._registry, self.plan.day.day) if known else None,
+            risk_free=RiskFree(
+                jurisdiction=identity.jurisdiction_code, rate=identity.risk_free_rate()
+            ),
         )
 
     def _housekeep(self, _minute: int) -> None:
@@ -417,6 +438,12 @@ class EngineRun:
         } | more
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
         self._registry.write("kernel.json", content, writer="rigd.hosts.session")
+
+
+def mapping_of(entries: Sequence[Entry]) -> str:
+    """Return what a session's record says of its table of inverse ETFs; blank without one."""
+    notes = (entry.record for entry in entries if isinstance(entry.record, NoteMade))
+    return next((note.text for note in notes if note.topic == wiring.MAPPING_NOTE), "")
 
 
 def read_latch(path: Path) -> LatchState:

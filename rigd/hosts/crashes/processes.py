@@ -107,7 +107,7 @@ class Stage:
         provision_demo(Home(template))
         bot = open_bot(Home(template), version_file())
         self.account = str(bot.identity)
-        self.plan: Plan = make_plan(bot.settings, request)
+        self.plan: Plan = make_plan(bot.settings, request, bot.inverse_etfs)
         vars(finishing)["report_html"] = _without_charts
         self._warm_up()
         gc.collect()
