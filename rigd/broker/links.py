@@ -36,6 +36,10 @@ _T = TypeVar("_T")
 LOOPBACK = "127.0.0.1"
 """The only address that a simulated exchange listens on."""
 
+ORDER_MARK = socket.MSG_NOSIGNAL
+"""Sent with every message that changes an order, and with no other: the crash matrix knows it by
+that at the system's door. To Python, which ignores the signal, it changes nothing."""
+
 
 class Link(Protocol):
     """What the adapter and the player of the market ask of the exchange, as plain calls."""
@@ -259,7 +263,7 @@ class SocketLink:
             self._number += 1
             line = json.dumps({"id": self._number, "op": op, **arguments}).encode() + b"\n"
             try:
-                answer = self._exchange_lines(line)
+                answer = self._exchange_lines(line, ORDER_MARK if sends else 0)
             except (OSError, ProtocolError) as error:
                 self._disconnect()
                 msg = f"no answer from the simulated exchange to {op}: {error}"
@@ -284,9 +288,9 @@ class SocketLink:
         self._socket = None
         self._buffer.clear()
 
-    def _exchange_lines(self, line: bytes) -> Json:
+    def _exchange_lines(self, line: bytes, mark: int) -> Json:
         connection = self._connected()
-        connection.sendall(line)
+        connection.sendall(line, mark)
         while (end := self._buffer.find(b"\n")) < 0:
             chunk = connection.recv(1 << 16)
             if not chunk:

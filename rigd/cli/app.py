@@ -159,6 +159,35 @@ def chaos(
     )
 
 
+@app.command()
+def crashmatrix(
+    session: Annotated[str, typer.Option(help="Which session is cut: small or full.")] = "small",
+    inject: Annotated[
+        str, typer.Option(help="What happens at a boundary: kill, int, enospc, eio.")
+    ] = "kill,int,enospc,eio",
+    sample: Annotated[
+        int, typer.Option(help="So many moments, spread evenly; all of them without it.")
+    ] = 0,
+    out: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the figures.")] = "",
+) -> None:
+    """Cut a session's process at every write, sync, rename and send; it must end as if uncut."""
+    import rigd.cli.crashes as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.crashmatrix(session=session, inject=inject, sample=sample, out=out))
+
+
+@app.command()
+def powerloss(
+    images: Annotated[int, typer.Option(help="How many images of a lost disk to open.")] = 5000,
+    session: Annotated[str, typer.Option(help="Which session is traced: small or full.")] = "small",
+    out: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the figures.")] = "",
+) -> None:
+    """Open images of disks that lost power: what was acknowledged is there, and all is sound."""
+    import rigd.cli.crashes as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.powerloss(session=session, images=images, out=out))
+
+
 @build_app.command("check")
 def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check files, configuration, chart of accounts and schema, as every launch does."""

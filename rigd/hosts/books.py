@@ -39,6 +39,12 @@ def open_books(bot: Bot) -> Ledger:
     return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
 
 
+def make_books(bot: Bot) -> Ledger:
+    """Return the bot's ledger, which is begun when there is none; what a session posts into."""
+    path = bot.home.bot(bot.identity).ledger_db
+    return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
+
+
 def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:
     """Return what is wrong with the books, and the balances of sound ones as (account, amount).
 

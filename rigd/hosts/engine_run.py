@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rigd.broker.links import LocalLink
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config.digest import digest
 from rigd.config.inverse_etfs import keep_version
 from rigd.core.clock import iso
-from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
+from rigd.core.errors import (
+    AlreadyRunning,
+    ConfigError,
+    ExitCode,
+    LedgerError,
+    RigdError,
+    StorageError,
+)
 from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.readings import RiskFree
@@ -40,9 +49,9 @@ from rigd.store.registry import Registry
 from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rigd.broker.simulated.exchange import SimExchange
+    from rigd.broker.links import Link
     from rigd.core.events import Entry
     from rigd.core.orders import Account
     from rigd.core.ports import ControlClock, IdSource
@@ -51,6 +60,7 @@ if TYPE_CHECKING:
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
     from rigd.hosts.request import SessionRequest
+    from rigd.hosts.wiring import Plan
     from rigd.store.journal import FileJournal
 
 
@@ -65,15 +75,26 @@ class EngineRun:
         What was asked for; checked here, before anything is written.
     clock, ids
         The control clock and the source of nonces.
+    link
+        The way to a simulated exchange in another process; without one the run opens the bot's own.
+    plan
+        What the request amounts to, where it was checked already.
     """
 
     def __init__(
-        self, bot: Bot, request: SessionRequest, clock: ControlClock, ids: IdSource
+        self,
+        bot: Bot,
+        request: SessionRequest,
+        clock: ControlClock,
+        ids: IdSource,
+        link: Link | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self._bot = bot
         self._request = request
         self._clock = clock
-        self.plan = make_plan(bot.settings, request, bot.inverse_etfs)
+        self._link = link
+        self.plan = plan or make_plan(bot.settings, request, bot.inverse_etfs)
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)
@@ -87,6 +108,7 @@ class EngineRun:
         self._owner = False
         self._parent = os.getppid()
         self._told_orphaned = False
+        self._derived_failed: StorageError | LedgerError | None = None
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
 
@@ -163,9 +185,7 @@ class EngineRun:
         })
 
     async def _run_with(self, ledger: Ledger) -> Finished:
-        exchange_log = self._open_exchange_log()
-        try:
-            exchange = self._open_exchange(exchange_log)
+        with self._exchange() as exchange:
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
             if self.plan.mapping:
@@ -180,12 +200,10 @@ class EngineRun:
             self._journal.seal()
             repoint(self._bot.home.latest, self.place.folder)
             return finished
-        finally:
-            exchange_log.close()
 
-    async def _trade(self, exchange: SimExchange, ledger: Ledger) -> None:
+    async def _trade(self, exchange: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        broker = wiring.simulated_broker(self.plan.settings, exchange, str(self._bot.identity))
+        broker = wiring.linked_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
             self._session = await wiring.open_session(
@@ -204,6 +222,8 @@ class EngineRun:
                 replay.Pace(self._clock, self._request.speed),
                 self._housekeep,
             )
+            if self._derived_failed is not None:
+                raise self._derived_failed
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
@@ -279,7 +299,25 @@ class EngineRun:
         )
 
     def _housekeep(self, _minute: int) -> None:
-        """Carry records over; beat, publish and look at the parent when due."""
+        """Keep what is derived up to date; when that fails, close on the journal's reserve alone.
+
+        A full or failing disk takes books, logs and status with it, not the way out: the journal
+        has its room, and the next run derives the rest from it (FAULTS R04).
+        """
+        assert self._session is not None  # noqa: S101 - only a session is kept house for
+        if self._derived_failed is None:
+            try:
+                self._keep_up()
+            except (StorageError, LedgerError) as error:
+                self._derived_failed = error
+                if self._session.closed is None:
+                    self._session.fail(error, "books, logs and status")
+        if self.orphaned() and not self._told_orphaned:
+            self._told_orphaned = True
+            self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
+
+    def _keep_up(self) -> None:
+        """Carry records over; beat and publish when due."""
         assert self._projections is not None  # noqa: S101 - opened before the session
         self._projections.advance()
         now = self._clock.monotonic()
@@ -289,9 +327,6 @@ class EngineRun:
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
-        if self.orphaned() and not self._told_orphaned:
-            self._told_orphaned = True
-            self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
 
     def _beat(self) -> None:
         market = iso(self._session.desk.clock.now()) if self._session else ""
@@ -354,17 +389,30 @@ class EngineRun:
             open_database(path), identity=str(self._bot.identity), account=self._bot.account
         )
 
+    @contextmanager
+    def _exchange(self) -> Iterator[Link]:
+        """Open the way to the exchange, which is in this session afterwards."""
+        link, log = self._link, None
+        if link is None:
+            log = self._open_exchange_log()
+            link = self._open_exchange(log)
+        try:
+            day = self.plan.day
+            link.begin_session(day.day, self.place.number, day.open)
+            yield link
+        finally:
+            if log is not None:
+                log.close()
+
     def _open_exchange_log(self) -> ChainLog:
         path = self._bot.home.sim_broker(str(self._bot.identity))
         make_folder(path.parent)
         chain = f"simulated_broker|{self._bot.identity}"
         return ChainLog.open(path, chain) if path.exists() else ChainLog.create(path, chain)
 
-    def _open_exchange(self, log: ChainLog) -> SimExchange:
-        exchange = wiring.simulated_exchange(self.plan.settings, str(self._bot.identity), log)
-        day = self.plan.day
-        exchange.begin_session(day.day, self.place.number, day.open)
-        return exchange
+    def _open_exchange(self, log: ChainLog) -> Link:
+        settings, account = self.plan.settings, str(self._bot.identity)
+        return LocalLink(wiring.simulated_exchange(settings, account, log))
 
     def _open_journal(self) -> FileJournal:
         make_folder(self.place.folder)

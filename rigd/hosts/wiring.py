@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
+    from rigd.broker.links import Link
     from rigd.calendar.windows import Planned
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
@@ -184,7 +185,12 @@ def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimEx
 
 def simulated_broker(settings: Settings, exchange: SimExchange, account: str) -> Broker:
     """Return the adapter of the settings' broker over an exchange in this process."""
-    return api.build(settings, account_id=account, link=LocalLink(exchange))
+    return linked_broker(settings, LocalLink(exchange), account)
+
+
+def linked_broker(settings: Settings, link: Link, account: str) -> Broker:
+    """Return the adapter of the settings' broker over a link to a simulated exchange."""
+    return api.build(settings, account_id=account, link=link)
 
 
 async def open_session(

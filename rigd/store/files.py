@@ -104,6 +104,31 @@ def write_all(descriptor: int, content: bytes, offset: int) -> None:
         view = view[written:]
 
 
+def extend(path: Path, size: int) -> None:
+    """Let a file end in zeros up to a size, written and synced; a larger file is left alone.
+
+    Parameters
+    ----------
+    path
+        An existing file.
+    size
+        What it should have at least [bytes].
+
+    Raises
+    ------
+    OSError
+        If the disk is full or refuses; the file may have grown in part.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        end = os.fstat(descriptor).st_size
+        if end < size:
+            write_all(descriptor, bytes(size - end), end)
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = "") -> None:
     """Replace or create a file: old or new content, never a mixture, durable on return.
 

@@ -17,6 +17,8 @@ COMMANDS = (
     ("tuning",),
     ("doctor",),
     ("chaos",),
+    ("crashmatrix",),
+    ("powerloss",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.config.inverse_etfs import FILE, SHIPPED, change_inverse_etfs, parse_inverse_etfs
-from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError
+from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError, StorageError
 from rigd.core.events import (
     CandidateJudged,
     Command,
@@ -29,6 +30,7 @@ from rigd.core.events import (
     SessionResumed,
     judgements,
 )
+from rigd.core.lifecycle import BotState
 from rigd.core.readings import RiskFree
 from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
@@ -40,8 +42,10 @@ from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
+from rigd.store.files import storage_errors
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
+from rigd.store.rotation import LineLog
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.hosts.homes import (
@@ -587,6 +591,57 @@ def test_a_failure_is_left_for_the_launcher(tmp_path, monkeypatch) -> None:
     kernel = fields(ran.place.folder / "kernel.json")
     assert (kernel["message"], kernel["fix"], kernel["exit_code"]) == (message, "wait", 2)
     assert "finished" not in kernel
+
+
+def test_a_full_disk_closes_the_session_on_the_journals_reserve(tmp_path, monkeypatch) -> None:
+    """Logs that cannot grow end new risk; what is held is closed, and the next run derives them."""
+    home, request = demo(tmp_path), SAMPLE
+    ran = engine(home, request)
+    append, full = LineLog.write, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(log: LineLog, line: str) -> None:
+        session = ran._session
+        if session is None or session.desk.portfolio.flat:
+            append(log, line)
+            return
+        with storage_errors("append to a log"):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLog, "write", write)
+        with pytest.raises(StorageError, match="No space left"):
+            asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.state, closed.flat, closed.exit_code) == (BotState.ERROR, True, 1)
+    assert closed.trades == 1
+    again, finished = run(home, request)
+    assert closing_of(again) == closed
+    assert finished.balanced
+    assert len(trades_of(again)) == 1
+
+
+def test_a_log_that_fails_after_the_close_changes_no_closed_session(tmp_path, monkeypatch) -> None:
+    """The journal ends with the close: what is derived from it is made good by the next run."""
+    home = demo(tmp_path)
+    ran = engine(home, SAMPLE)
+    append, full = LineLog.write, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(log: LineLog, line: str) -> None:
+        if ran._session is None or ran._session.closed is None:
+            append(log, line)
+            return
+        with storage_errors("append to a log"):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLog, "write", write)
+        with pytest.raises(StorageError, match="No space left"):
+            asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.state, closed.status) == (BotState.IDLE, "CLOSED")
+    again, finished = run(home, SAMPLE)
+    assert again.entries() == ran.entries()
+    assert finished.balanced
 
 
 def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:

@@ -14,6 +14,7 @@ from rigd.store import files
 from rigd.store.files import (
     SECRET_MODE,
     LocalFiles,
+    extend,
     make_folder,
     remove,
     replace,
@@ -172,3 +173,17 @@ def test_a_prepared_link_does_not_redirect_a_write(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         replace(tmp_path / "a.json", b"new")
     assert victim.read_bytes() == b"safe"
+
+
+def test_a_file_is_extended_with_zeros_and_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds stays; a file that is large enough is not touched."""
+    path = tmp_path / "a.db-wal"
+    path.write_bytes(b"held")
+    recorder = Recorder(monkeypatch)
+    extend(path, 10)
+    assert recorder.calls == ["pwrite", "fsync"]
+    assert path.read_bytes() == b"held" + bytes(6)
+    extend(path, 7)
+    assert recorder.calls == ["pwrite", "fsync"]
