@@ -31,6 +31,24 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
     -------
     Broker
         The adapter, not connected yet.
+    """
+    return reach(str(settings.broker_code), account_id=account_id, link=link)
+
+
+def reach(code: str, *, account_id: str, link: Link | None = None) -> Broker:
+    """Return the adapter of a broker by its code; settings are not needed for it.
+
+    Parameters
+    ----------
+    code
+        The broker's code, such as ``SIM``.
+    account_id, link
+        As for `build`.
+
+    Returns
+    -------
+    Broker
+        The adapter, not connected yet.
 
     Raises
     ------
@@ -39,7 +57,6 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
     NotSupported
         If rigd has no adapter for the broker yet.
     """
-    code = str(settings.broker_code)
     if code != "SIM":
         msg = f"BROKER_CODE must be SIM, the one broker that rigd can reach yet; was {code}"
         raise NotSupported(msg)

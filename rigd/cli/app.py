@@ -51,6 +51,13 @@ def session(
     speed: Annotated[
         float, typer.Option(help="Market seconds per second; 0 is as fast as possible.")
     ] = 0.0,
+    supervised: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option(
+            "--supervised",
+            help="Restart an engine that hangs or dies; close all if it keeps dying.",
+        ),
+    ] = False,
     as_json: Json = False,  # noqa: FBT002 - a switch
 ) -> None:
     """Run one session of the bot in a notebook's kernel, on the simulated broker."""
@@ -64,9 +71,25 @@ def session(
             bar_stamp=bar_stamp,
             changes=changes or [],
             speed=speed,
+            supervised=supervised,
             as_json=as_json,
         )
     )
+
+
+@app.command()
+def kill(
+    bot: Annotated[str, typer.Option(help="The bot's identity; the home's own without it.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; goes into flag, kill switch and audit.")] = "",
+    patience: Annotated[
+        float, typer.Option(help="Give up after so many seconds; 0 never gives up.", min=0.0)
+    ] = 0.0,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Cancel and close everything now, with nothing else working; 0 only when verified flat."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(bot=bot, reason=reason, patience_s=patience, as_json=as_json))
 
 
 @app.command()

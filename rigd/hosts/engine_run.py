@@ -7,45 +7,48 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rigd.broker.simulated.model import SimModel
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config.digest import digest
 from rigd.core.clock import iso
-from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
+from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError, Superseded
 from rigd.core.events import Command, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.values import SelfCheck
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
+from rigd.hosts.kill_access import KillAccess, leave_access
+from rigd.hosts.latch import latch_text, read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
+from rigd.hosts.sim_market import SimMarket, open_market
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.reporting.status import Live, PositionLine, status_document
-from rigd.risk.kill_switch import LatchState, unreadable
-from rigd.store import manifest
-from rigd.store.chainlog import ChainLog
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
 from rigd.store.files import make_folder, repoint
 from rigd.store.hashing import digest_tree
 from rigd.store.journal import open_journal
-from rigd.store.locks import SessionLock, next_epoch
+from rigd.store.lease import Beat, Phase, read_lease
+from rigd.store.locks import SessionLock, current_epoch, next_epoch
 from rigd.store.registry import Registry
 from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rigd.broker.simulated.exchange import SimExchange
+    from rigd.broker.links import Link
     from rigd.core.events import Entry
     from rigd.core.orders import Account
     from rigd.core.ports import ControlClock, IdSource
-    from rigd.core.values import Bar, Profile
+    from rigd.core.values import Bar
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
     from rigd.hosts.request import SessionRequest
+    from rigd.risk.kill_switch import LatchState
     from rigd.store.journal import FileJournal
 
 
@@ -80,6 +83,9 @@ class EngineRun:
         self._session: Session | None = None
         self._projections: Projections | None = None
         self._owner = False
+        self._epoch = 0
+        self._lease = Beat(self._tree.lease, clock, life_s=self.plan.settings.lease_s)
+        self._supervised = self._hears_supervisor()
         self._parent = os.getppid()
         self._told_orphaned = False
         self._began = clock.monotonic()
@@ -114,6 +120,9 @@ class EngineRun:
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
             self._require_place()
             self._owner = True
+            self._epoch = self._lease.epoch = next_epoch(self._tree.epoch)
+            self._lease.beat(Phase.STARTING)
+            leave_access(self._bot.home, self._access())
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
@@ -122,6 +131,7 @@ class EngineRun:
             finally:
                 ledger.close()
                 self._registry.close()
+                self._lease.beat(Phase.ENDED)
             return finished
 
     def status(self) -> dict[str, Any]:
@@ -158,14 +168,14 @@ class EngineRun:
         })
 
     async def _run_with(self, ledger: Ledger) -> Finished:
-        exchange_log = self._open_exchange_log()
+        market = self._open_market()
         try:
-            exchange = self._open_exchange(exchange_log)
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
             self._projections = Projections(self._journal, ledger, self._registry, self._key())
             if not self._closed():
-                await self._trade(exchange, ledger)
+                await self._trade(market.link, ledger)
+            self._lease.beat(Phase.FINISHING)
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
@@ -174,11 +184,11 @@ class EngineRun:
             repoint(self._bot.home.latest, self.place.folder)
             return finished
         finally:
-            exchange_log.close()
+            market.close()
 
-    async def _trade(self, exchange: SimExchange, ledger: Ledger) -> None:
+    async def _trade(self, market: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        broker = wiring.simulated_broker(self.plan.settings, exchange, str(self._bot.identity))
+        broker = wiring.broker_over(market, self.plan.settings, str(self._bot.identity))
         await broker.connect()
         try:
             self._session = await wiring.open_session(
@@ -193,7 +203,7 @@ class EngineRun:
             await replay.run(
                 self._session,
                 self.plan.feed,
-                exchange,
+                market,
                 replay.Pace(self._clock, self._request.speed),
                 self._housekeep,
             )
@@ -251,10 +261,31 @@ class EngineRun:
             identity=self._bot.identity,
             profile=self._bot.profile,
             number=self.place.number,
-            epoch=next_epoch(self._tree.epoch),
+            epoch=self._epoch,
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            fence=self._require_newest,
+        )
+
+    def _require_newest(self) -> None:
+        """Refuse to go on once another owner has taken the bot over (FAULTS K02)."""
+        newest = current_epoch(self._tree.epoch)
+        if newest != self._epoch:
+            msg = f"the bot's owner must be number {self._epoch}, found number {newest}"
+            raise Superseded(msg, fix="nothing: the newer owner goes on")
+
+    def _hears_supervisor(self) -> bool:
+        lease = read_lease(self._tree.supervisor)
+        return lease is not None and lease.expires_s > self._clock.monotonic() and lease.owner.lives
+
+    def _access(self) -> KillAccess:
+        settings = self.plan.settings
+        return KillAccess(
+            identity=self._bot.identity,
+            profile=self._bot.profile,
+            seed=settings.simulation_seed,
+            model=SimModel.from_settings(settings),
         )
 
     def _housekeep(self, _minute: int) -> None:
@@ -264,7 +295,10 @@ class EngineRun:
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + self.plan.settings.heartbeat_interval_s
+            self._lease.beat(Phase.TRADING)
             self._beat()
+            if self._supervised and self._session is not None:
+                self._session.watch_supervisor(silent=not self._hears_supervisor())
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
@@ -333,17 +367,11 @@ class EngineRun:
             open_database(path), identity=str(self._bot.identity), account=self._bot.account
         )
 
-    def _open_exchange_log(self) -> ChainLog:
-        path = self._bot.home.sim_broker(str(self._bot.identity))
-        make_folder(path.parent)
-        chain = f"simulated_broker|{self._bot.identity}"
-        return ChainLog.open(path, chain) if path.exists() else ChainLog.create(path, chain)
-
-    def _open_exchange(self, log: ChainLog) -> SimExchange:
-        exchange = wiring.simulated_exchange(self.plan.settings, str(self._bot.identity), log)
+    def _open_market(self) -> SimMarket:
         day = self.plan.day
-        exchange.begin_session(day.day, self.place.number, day.open)
-        return exchange
+        market = open_market(self._bot.home, self._access())
+        market.link.begin_session(day.day, self.place.number, day.open)
+        return market
 
     def _open_journal(self) -> FileJournal:
         make_folder(self.place.folder)
@@ -371,32 +399,11 @@ class EngineRun:
         self._registry.write("kernel.json", content, writer="rigd.hosts.session")
 
 
-def read_latch(path: Path) -> LatchState:
-    """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
-    if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
-            return unreadable(f"{path.name} is gone beside sealed sessions")
-        return LatchState()
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return unreadable(f"{path.name}: {error}")
-    if isinstance(held, dict):
-        held.pop("profile", None)
-    return LatchState.from_json(held)
-
-
 def without_key_id(check: SelfCheck) -> SelfCheck:
     """Return a check as the journal keeps it: the same in every home that runs the session."""
     if check.name == "key" and check.passed:
         return SelfCheck(name=check.name, passed=True, detail="the key can be read")
     return check
-
-
-def latch_text(state: LatchState, profile: Profile) -> bytes:
-    """Return the content of risk_state.json."""
-    fields = {"profile": profile.value} | state.to_json()
-    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _package_folder() -> Path:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
+    from rigd.broker.links import Link
     from rigd.calendar.windows import Planned
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
@@ -102,6 +103,8 @@ class Start:
         Called with the kill switch's state when it trips.
     code_digest
         SHA-256 over the code that runs.
+    fence
+        Raises Superseded when a newer owner took the bot over.
     """
 
     identity: BotIdentity
@@ -111,6 +114,7 @@ class Start:
     latch: LatchState
     save_latch: Callable[[LatchState], None]
     code_digest: str
+    fence: Callable[[], None] = lambda: None
 
 
 def session_day(day: date) -> SessionDay:
@@ -158,7 +162,12 @@ def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimEx
 
 def simulated_broker(settings: Settings, exchange: SimExchange, account: str) -> Broker:
     """Return the adapter of the settings' broker over an exchange in this process."""
-    return api.build(settings, account_id=account, link=LocalLink(exchange))
+    return broker_over(LocalLink(exchange), settings, account)
+
+
+def broker_over(link: Link, settings: Settings, account: str) -> Broker:
+    """Return the adapter of the settings' broker over a way to its exchange."""
+    return api.build(settings, account_id=account, link=link)
 
 
 async def open_session(
@@ -229,6 +238,7 @@ async def open_session(
         expected_slippage=_expected_slippage(settings),
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
+        fence=start.fence,
     )
     if past:
         clock.advance(past[-1].at)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WITHOUT_MARK = {
     "lease_epoch": "a bare number",
+    "lease.json": "which process beats, for this boot alone",
     "sim_broker.log": "stands for the broker's own record, which knows no profile",
 }
 """Outputs of a session that carry no mark, and why."""
@@ -46,6 +47,10 @@ LEFT_BY_OTHERS = {
     "request.json": "rigd session",
     "session.json": "rigd session",
     "launch.lock": "rigd session",
+    "supervisor.log": "rigd session --supervised",
+    "supervisor.json": "rigd session --supervised",
+    "sim_broker.json": "a simulated broker of its own process",
+    "kill.json": "rigd kill",
     "bot_state.txt": "rigd session",
     "backup.zip": "rigd session",
     "kill_switch.log": "a trip",
@@ -71,7 +76,7 @@ def outputs_of(home: Home, bot, folder) -> dict[str, list]:
         if "{stamp}" in output.path_template:
             paths = list(home.backups.glob("*.zip"))
         elif "{account}" in output.path_template:
-            paths = [home.sim_broker(str(bot.identity))]
+            paths = [home.runs / output.path_template.format(account=bot.identity)]
         else:
             paths = [registry.path(output.name)]
         found[output.name] = [path for path in paths if path.exists()]
@@ -233,7 +238,9 @@ def test_the_first_run_provisions_the_demo(finished) -> None:
     assert is_provisioned(home)
     made = [path for path in home.env.rglob("*") if path.is_file()]
     assert len(made) >= 7
-    assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in made}
+    assert modes.pop("kill_access.json") == 0o400
+    assert set(modes.values()) == {0o600}
     rows = [json.loads(x) for x in (home.logs / "provisioning.log").read_text().splitlines()]
     assert {row["profile"] for row in rows} == {"TEST"}
     assert "env/.env_bot.enc" in {row["file"] for row in rows}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError, StorageError
+from rigd.store.lease import boot, born
 from rigd.store.locks import Owner, SessionLock, next_epoch, read_owner
 from tests.fakes.clock import FakeClock
 
@@ -59,7 +60,11 @@ def test_a_second_session_in_the_same_process_is_refused(tmp_path: Path) -> None
     assert not first.held
     with lock(path, "session two"):
         assert read_owner(path) == Owner(
-            pid=os.getpid(), started="2024-03-04T14:00:00Z", what="session two"
+            pid=os.getpid(),
+            started="2024-03-04T14:00:00Z",
+            what="session two",
+            born=born(os.getpid()) or 0,
+            boot=boot(),
         )
 
 
