@@ -345,6 +345,6 @@ class Flattener:
     def _alert(self) -> None:
         now = self._clock.monotonic()
         if now >= self._next_alert:
-            self._next_alert = now + ALERT_S
+            self._next_alert += ALERT_S * (1 + (now - self._next_alert) // ALERT_S)
             why = self.outcome.problem or "the broker asks us to wait"
             self._tell(f"{PENDING}: not verified flat: {why}; by hand: {self._contact}")

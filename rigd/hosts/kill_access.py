@@ -110,7 +110,10 @@ def find_access(home: Home, bot: str = "") -> KillAccess:
         return KillAccess(identity=_identity(bot), profile=Profile.TEST)
     if not bot and len(names) == 1:
         return KillAccess(identity=_identity(names[0]), profile=Profile.TEST)
-    found = ", ".join([str(known.identity)] if known else names) or "none"
+    if known is None and not names:
+        msg = f"{home.root} must hold a bot, found none"
+        raise ConfigError(msg, fix="run `rigd session` once: it provisions the demo, marked TEST")
+    found = ", ".join([str(known.identity)] if known else names)
     msg = f"{home.root} must hold the bot that is to be killed, found {found}"
     raise ConfigError(msg, fix="rigd kill --bot ENTITY_JURISDICTION_BROKER_ID")
 

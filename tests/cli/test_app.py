@@ -70,7 +70,6 @@ ON_A_HOME = (
     ("doctor",),
     ("config", "check"),
     ("config", "show"),
-    ("kill",),
     ("ledger", "check"),
     ("ledger", "export", "--format", "csv"),
     ("risk", "show"),

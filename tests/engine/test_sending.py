@@ -14,6 +14,7 @@ from rigd.core.errors import (
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
+    Superseded,
     Unavailable,
 )
 from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
@@ -214,3 +215,22 @@ def test_replacing_names_the_order_that_it_replaces() -> None:
     table.send("stop/2", replaces=old.intent.cl_ord_id)
     assert (table.broker.count("submit"), table.broker.count("replace")) == (1, 1)
     assert old.status is OrdStatus.REPLACED
+
+
+def superseded() -> None:
+    """What the fence raises once a newer owner has come."""
+    msg = "the bot's owner must be number 1, found number 2"
+    raise Superseded(msg)
+
+
+def test_a_superseded_owner_sends_nothing() -> None:
+    """The epoch is asked right before the wire: neither an order nor a cancel goes out (K02)."""
+    table = Table()
+    working = table.send("entry")
+    sent = len(table.broker.calls)
+    table.desk.fence = superseded
+    with pytest.raises(Superseded):
+        table.send("other")
+    with pytest.raises(Superseded):
+        asyncio.run(sending.cancel(table.desk, working, "closing"))
+    assert table.broker.calls[sent:] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError, StorageError
-from rigd.store.lease import boot, born
-from rigd.store.locks import Owner, SessionLock, next_epoch, read_owner
+from rigd.store import locks
+from rigd.store.lease import Process, boot, born
+from rigd.store.locks import Owner, SessionLock, current_epoch, next_epoch, read_owner
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -179,3 +181,43 @@ def test_a_counter_that_holds_no_number_is_refused(tmp_path: Path, content: byte
     with pytest.raises(DataError, match="whole number"):
         next_epoch(path)
     assert path.read_bytes() == content
+
+
+def test_on_a_full_disk_a_lock_can_be_held_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else gets in, although the owner's name could not be written; else it is let go."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(locks, "write_all", full)
+    first = lock(tmp_path / "session.lock")
+    with pytest.raises(StorageError):
+        first.acquire()
+    assert not first.held
+    first.acquire(nameless=True)
+    assert first.held
+    with pytest.raises(AlreadyRunning):
+        lock(tmp_path / "session.lock").acquire(nameless=True)
+    first.release()
+
+
+def test_the_newest_owner_is_read_without_counting(tmp_path: Path) -> None:
+    """Zero before the first; a broken counter is an error, never a number."""
+    path = tmp_path / "lease_epoch"
+    assert current_epoch(path) == 0
+    next_epoch(path)
+    next_epoch(path)
+    assert current_epoch(path) == current_epoch(path) == 2
+    path.write_text("two")
+    with pytest.raises(DataError, match="whole number"):
+        current_epoch(path)
+
+
+def test_an_owner_is_a_process_that_lives_or_not(tmp_path: Path) -> None:
+    """The lock's file tells number, start and boot of who took it."""
+    with lock(tmp_path / "session.lock"):
+        owner = read_owner(tmp_path / "session.lock")
+        assert owner is not None
+        assert owner.process == Process.this()
