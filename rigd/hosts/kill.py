@@ -160,6 +160,8 @@ class Kill:
         until = self._began + patience_s if patience_s is not None else float("inf")
         if self._take_over(until, flag_lies=flag_lies):
             self._write("kill switch", self._latch)
+            if self._never_traded():
+                return self._end(Flattening(verified=True))
             left = None if patience_s is None else until - self._clock.monotonic()
             asyncio.run(self._flatten(flattener, left))
         return self._end(flattener.outcome)
@@ -169,6 +171,12 @@ class Kill:
 
     def _is_served(self) -> bool:
         return port_of(self._home.sim_broker(self._access.account)) is not None
+
+    def _never_traded(self) -> bool:
+        """Tell whether there is no account: neither its truth file nor any session's journal."""
+        if self._home.sim_broker(self._access.account).exists():
+            return False
+        return not any(self._tree.sessions.glob("*/journal.log"))
 
     def _flattener(self) -> Flattener:
         bot = str(self._access.identity)

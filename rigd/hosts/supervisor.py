@@ -146,9 +146,11 @@ def end_process(process: Process, *, patience_s: float = PATIENCE_S) -> bool:
     Returns
     -------
     bool
-        True when it is dead; False when it cannot be killed: it is another user's, or hangs in the
-        system.
+        True when it is dead; False when it cannot be killed: it is another user's, hangs in the
+        system, or is this very process.
     """
+    if process.pid == os.getpid():
+        return False
     try:
         pinned = os.pidfd_open(process.pid)
     except ProcessLookupError:

@@ -134,13 +134,14 @@ class Supervision:
         return lease is None or end_process(lease.owner)
 
     def await_end(self) -> None:
-        """Wait until the run's engine is proven dead: one that closes by itself may end that."""
+        """Wait until the run's engine is proven dead; one that closes by itself may do so."""
         until = self._clock.monotonic() + CLOSE_S
         while (lease := self._watch.lease()) is not None and lease.owner.lives:
             now = self._clock.monotonic()
             ending = lease.phase is Phase.ENDED or lease.is_late(now) or now >= until
             if ending and not end_process(lease.owner):
-                self.reason = f"process {lease.owner.pid} cannot be ended by this user"
+                self.reason = f"process {lease.owner.pid} cannot be ended by this process"
+                return
             self._say_alive()
             self._clock.sleep(BEAT_S / 10)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,11 +30,15 @@ from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrderRequest, OrdType
 from rigd.core.values import ExitReason, SessionDay, Side
 from rigd.engine import protection, recovery
-from rigd.engine.session import Session
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
 from tests.engine.world import ACCOUNT, Journal, Table, World, real_bars, settings, truth
 from tests.fakes.chainlog import ListLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rigd.engine.session import Session
 
 DAY = date(2013, 10, 8)
 MINUTES = 72

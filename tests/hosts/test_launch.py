@@ -19,13 +19,14 @@ from rigd.core.errors import (
     Problem,
     TamperError,
 )
-from rigd.core.events import Command, CommandObeyed
+from rigd.core.events import Command, CommandObeyed, SessionResumed
 from rigd.core.values import SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
 from rigd.hosts.records import entries_of, verify_record
+from rigd.hosts.runner import Job
 from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store import manifest
@@ -416,3 +417,93 @@ def test_books_that_do_not_balance_are_no_success(tmp_path, monkeypatch) -> None
     assert ended.books.startswith("NOT BALANCED")
     assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
     assert any("1030 is off by 1" in warning for warning in ended.warnings)
+
+
+def supervised(home: Home) -> Launcher:
+    return Launcher(home, FakeClock(), FakeIds(), lambda _: None, supervised=True)
+
+
+def die_times(monkeypatch, times: int, minute: int = 372) -> None:
+    """Let so many engines die once a minute is complete; the next one lives."""
+    housekeep, left = EngineRun._housekeep, iter(range(times))
+
+    def dying(run: EngineRun, complete: int) -> None:
+        housekeep(run, complete)
+        if complete >= minute and next(left, None) is not None:
+            raise Crash
+
+    monkeypatch.setattr(EngineRun, "_housekeep", dying)
+
+
+def supervisors_words(home: Home) -> list[str]:
+    """What the supervisor did about each engine that it lost."""
+    rows = (home.logs / "supervisor.log").read_text().splitlines()
+    return [json.loads(row)["context"].split(": ", 1)[1] for row in rows]
+
+
+def test_a_supervised_engine_that_dies_is_started_again(tmp_path, door, monkeypatch) -> None:
+    """Twice dead, twice taken up: the same session ends as it would have, and the log says so."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 2)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.folder.name, door.ran) == (0, "2012-11-14_1", 3)
+    assert supervisors_words(home) == ["started again", "started again"]
+    resumed = [entry for entry in ended.entries if isinstance(entry.record, SessionResumed)]
+    assert len(resumed) == 2
+    assert not home.bot(bot_of(home).identity).supervisor.exists()
+
+
+def test_a_crash_loop_is_left_by_the_kill_path(tmp_path, door, monkeypatch) -> None:
+    """Four deaths: the account is closed and verified flat, the switch latched, state stopped."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed, door.ran) == (ExitCode.HALTED, None, 4)
+    assert "crash loop" in ended.message
+    assert "verified flat" in ended.message
+    assert supervisors_words(home) == ["started again"] * 3 + ["crash loop"]
+    identity = bot_of(home).identity
+    assert read_latch(home.bot(identity).risk_state).cause == "crash_loop"
+    assert (home.control / "bot_state.txt").read_text() == "stopped\n"
+    verdict = json.loads((home.bot(identity).root / "kill.json").read_bytes())["verdict"]
+    assert verdict == "FLAT_VERIFIED"
+
+
+@pytest.mark.parametrize("command", [Command.STOP, Command.KILL])
+def test_a_dead_engine_with_a_flag_lying_there_is_not_started_again(
+    tmp_path, door, monkeypatch, command
+) -> None:
+    """Nobody else can obey it any more: the account is closed instead."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+
+    def raise_flag(job: Job) -> None:
+        del job
+        die = EngineRun._housekeep
+
+        def flagged(run: EngineRun, complete: int) -> None:
+            if complete == 372:
+                folder = ControlFolder(home.control, FakeClock(), FakeIds())
+                folder.raise_flag(command, "somebody", "enough", "test")
+            die(run, complete)
+
+        monkeypatch.setattr(EngineRun, "_housekeep", flagged)
+
+    door.before = raise_flag
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.KILLED, 1)
+    assert f"control_{command}.flag lies there" in ended.message
+
+
+def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, monkeypatch) -> None:
+    """It says why and sent nothing: trying again would change nothing."""
+    home = demo(tmp_path)
+    message = "no broker today"
+
+    def fail(*_: object) -> None:
+        raise ConfigError(message)
+
+    monkeypatch.setattr(EngineRun, "_open_market", fail)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.BAD_INPUT, 1)
+    assert message in ended.message

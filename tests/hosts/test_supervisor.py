@@ -172,7 +172,7 @@ def test_a_process_is_alive_also_when_it_is_someone_elses(monkeypatch) -> None:
 def sleeper() -> subprocess.Popen[bytes]:
     """A child that sleeps and ignores every request to end."""
     code = "import signal, sys, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\n"
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and program
         [sys.executable, "-c", code + "print(flush=True)\nsys.stdin.read()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -193,6 +193,11 @@ def test_a_process_is_ended_and_proven_dead(stopped) -> None:
         assert not which.lives
         assert child.wait() == -signal.SIGKILL
     assert end_process(which)
+
+
+def test_a_process_does_not_end_itself() -> None:
+    """An engine in the same process, as in a notebook run by hand, is nobody to be ended."""
+    assert not end_process(Process.this())
 
 
 def test_nobody_else_is_hit_when_a_number_is_used_again() -> None:

@@ -19,8 +19,8 @@ from rigd.risk.kill_switch import (
     Trip,
     reset,
     self_check,
-    unreadable,
     trip,
+    unreadable,
 )
 from tests.factories import settings
 

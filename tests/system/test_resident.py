@@ -15,18 +15,15 @@ import psutil
 import pytest
 
 from rigd.config.sources import HOME_VARIABLE, checkout
-from rigd.core.events import CommandObeyed, OrderIntent, Reconciled, RiskModeChanged, SessionResumed
+from rigd.core.events import Reconciled, RiskModeChanged, SessionResumed
 from rigd.core.lifecycle import RiskMode
-from rigd.core.orders import Purpose
 from rigd.hosts import records
 from rigd.hosts.request import SessionRequest
 from rigd.store.lease import Phase, read_lease
 from tests.system.evidence import bot_tree, read_broker_log, read_left, session_folders
 from tests.system.processes import (
-    PATIENCE_S,
     Running,
     is_running,
-    log_rows,
     processes_of,
     run_rigd,
     session_of,
@@ -104,7 +101,7 @@ def supervised(home: Path, cell: str) -> Iterator[Running]:
     """A supervised session whose kernel runs a cell of the test's own."""
     home.mkdir(exist_ok=True)
     path = notebook(home.parent / "own.ipynb", cell)
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "tests.system.supervised_process", str(home), str(path), REQUEST],
         env=dict(os.environ) | {HOME_VARIABLE: str(home)},
         cwd=checkout(),
@@ -187,7 +184,7 @@ def test_a_cell_that_hangs_the_engine_is_seen_and_the_engine_started_again(
     cell = ONCE.format(hang="\n".join(f"    {line}" for line in hang.splitlines()))
     home = tmp_path / "home"
     with supervised(home, cell) as running:
-        wait_until("the hang", lambda: (home / "hung").exists())
+        wait_until("the hang", (home / "hung").exists)
         began = (home / "hung").stat().st_mtime
         watch_recovery(home, engine_of(home), began, figure, what)
         ran = running.ended()
@@ -225,7 +222,7 @@ def test_a_polite_busy_cell_does_not_hang_the_engine(
     gaps: list[float] = []
     cell = ONCE.format(hang="\n".join(f"    {line}" for line in POLITE_LOOP.splitlines()))
     with supervised(home, cell) as running:
-        wait_until("the loop", lambda: (home / "hung").exists())
+        wait_until("the loop", (home / "hung").exists)
         tree = bot_tree(home)
         while running.process.poll() is None:
             lease = read_lease(tree / "lease.json")
