@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -77,19 +77,18 @@ def session(
     )
 
 
-@app.command()
-def kill(
-    bot: Annotated[str, typer.Option(help="The bot's identity; the home's own without it.")] = "",
-    reason: Annotated[str, typer.Option(help="Why; goes into flag, kill switch and audit.")] = "",
-    patience: Annotated[
-        float, typer.Option(help="Give up after so many seconds; 0 never gives up.", min=0.0)
-    ] = 0.0,
-    as_json: Json = False,  # noqa: FBT002 - a switch
-) -> None:
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def kill(context: typer.Context) -> None:
     """Cancel and close everything now, with nothing else working; 0 only when verified flat."""
     import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
 
-    _finish(command.run(bot=bot, reason=reason, patience_s=patience, as_json=as_json))
+    _finish(command.main(context.args))
 
 
 @app.command()
@@ -198,6 +197,13 @@ def flags_clear() -> None:
     _finish(command.flags_clear())
 
 
+def _kill_at_once(arguments: list[str]) -> NoReturn:
+    """Run `rigd kill` without the parser of the other commands, which takes longer than it."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    sys.exit(command.main(arguments))
+
+
 def _finish(code: int) -> None:
     if code:
         raise typer.Exit(int(code))
@@ -206,6 +212,8 @@ def _finish(code: int) -> None:
 def main() -> None:
     """Run the command line; an error of rigd is printed with its fix and sets the exit code."""
     try:
+        if sys.argv[1:2] == ["kill"]:
+            _kill_at_once(sys.argv[2:])
         app()
     except RigdError as error:
         lines = [f"error: {error}"]

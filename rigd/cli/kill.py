@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,38 +12,73 @@ from rigd.hosts.kill import Kill, Verdict
 from rigd.hosts.kill_access import find_access
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from rigd.hosts.kill import Killed
 
 
-def run(*, bot: str, reason: str, patience_s: float, as_json: bool) -> int:
+class _Capital(argparse.HelpFormatter):
+    """Begins as the help of the other commands does."""
+
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        """Add the usage line."""
+        super().add_usage(usage, actions, groups, prefix or "Usage: ")
+
+
+def main(arguments: Sequence[str]) -> int:
     """Close the account; return the process's exit code.
 
     Parameters
     ----------
-    bot, reason, patience_s, as_json
-        The options as typed; a patience of 0 has no end.
+    arguments
+        The options as typed. They are read by the standard library: what reads the other commands'
+        options takes longer to load than the whole kill.
 
     Returns
     -------
     int
         0 only when the account is verified flat.
     """
+    options = _parser().parse_args(arguments)
     home = open_home()
-    access = find_access(home, bot)
-    kill = Kill(home, access, CLOCK, IDS, tell=_tell, why=reason)
+    access = find_access(home, options.bot)
+    kill = Kill(home, access, CLOCK, IDS, tell=_tell, why=options.reason)
     try:
-        killed = kill.run(patience_s or None)
+        killed = kill.run(options.patience or None)
     except KeyboardInterrupt:
         _tell(f"{Verdict.PENDING}: interrupted, NOT verified flat; by hand: {access.contact}")
         return int(ExitCode.INTERRUPTED)
-    if as_json:
-        say_json(_fields(killed))
+    if options.json:
+        say_json(_as_fields(killed))
     else:
         _print(killed, access.contact)
     return int(ExitCode.OK if killed.verdict is Verdict.FLAT else ExitCode.ERROR)
 
 
-def _fields(killed: Killed) -> dict[str, object]:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rigd kill",
+        description="Cancel and close everything now, with nothing else of rigd working. "
+        "Exit code 0 only when the broker was seen flat, twice.",
+        formatter_class=_Capital,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--bot", default="", help="the bot's identity; the home's own without it")
+    parser.add_argument("--reason", default="", help="why; goes into flag, kill switch and audit")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, help="give up after so many seconds; 0: never"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _as_fields(killed: Killed) -> dict[str, object]:
     closing = killed.closing
     return {
         "account": killed.account,

@@ -33,6 +33,7 @@ from rigd.core.lifecycle import (
 from rigd.core.values import ExitReason
 from rigd.engine import candidates, pipeline, protection, recovery, sending
 from rigd.engine.portfolio import STALE_EXIT
+from rigd.risk.defense import limits_in_force
 from rigd.risk.kill_switch import Cause
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Session:
     async def begin(self) -> None:
         """Take in what a crash may have left and reconcile, before any signal counts."""
         desk = self.desk
+        limits_in_force(desk.settings, defense=desk.defense)
         self.closing = self._interrupted_closing()
         desk.entries_allowed = self.closing is None
         self._unsent = await recovery.settle_unanswered(desk)

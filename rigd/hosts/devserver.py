@@ -59,13 +59,15 @@ class Manners:
     delay_s
         How long each answer to a client takes [s].
     requests_per_s
-        How many requests of clients it takes; more are answered with a rate limit. 0: any number.
+        How many requests of clients it takes, so many at once; more are answered with a rate
+        limit. 0: any number.
     """
 
     clock: ControlClock
     delay_s: float = 0.0
     requests_per_s: float = 0.0
-    _next_s: float = float("-inf")
+    _tokens: float = 0.0
+    _at_s: float = float("-inf")
 
     def observe(self, op: str) -> None:
         """Take the time that an answer takes, or raise RateLimited when it is asked too often."""
@@ -73,11 +75,15 @@ class Manners:
             return
         if self.delay_s:
             self.clock.sleep(self.delay_s)
-        now = self.clock.monotonic()
-        if self.requests_per_s and now < self._next_s:
-            raise RateLimited(self.clock.now() + timedelta(seconds=self._next_s - now))
-        if self.requests_per_s:
-            self._next_s = now + 1.0 / self.requests_per_s
+        rate, now = self.requests_per_s, self.clock.monotonic()
+        if not rate:
+            return
+        self._tokens = min(max(rate, 1.0), self._tokens + (now - self._at_s) * rate)
+        self._at_s = now
+        if self._tokens < 1.0:
+            left = timedelta(seconds=(1.0 - self._tokens) / rate)
+            raise RateLimited(self.clock.now() + left)
+        self._tokens -= 1.0
 
 
 class Desk:

@@ -171,19 +171,18 @@ def test_answer_carries_the_number_of_its_request() -> None:
     assert ask(desk, id=42, op="nonsense")["id"] == 42
 
 
-def test_a_slow_broker_takes_its_time_and_a_strict_one_says_when(tmp_path: Path) -> None:
-    """Each answer to a client takes its delay; too many are refused until an instant; the market's
-    player is never held up."""
+def test_a_slow_broker_takes_its_time_and_a_strict_one_says_when() -> None:
+    """Clients wait for each answer and are refused when they ask too often; the player is not."""
     clock = FakeClock()
     desk = Desk(exchange_on(), Manners(clock=clock, delay_s=0.25, requests_per_s=2.0))
-    assert "answer" in ask(desk, id=1, op="positions")
-    assert clock.slept == [0.25]
-    refused = ask(desk, id=2, op="positions")["error"]
+    for number in range(3):
+        assert "answer" in ask(desk, id=number, op="positions")
+    assert clock.slept == [0.25] * 3
+    refused = ask(desk, id=3, op="positions")["error"]
     assert refused["error"] == "RateLimited"
     assert refused["retry_at"] == iso(clock.now() + timedelta(seconds=0.25))
-    assert "answer" in ask(desk, id=3, op="fill_at_marks")
-    assert "answer" in ask(desk, id=4, op="positions")
-    del tmp_path
+    assert "answer" in ask(desk, id=4, op="fill_at_marks")
+    assert "answer" in ask(desk, id=5, op="positions")
 
 
 def test_the_server_is_found_beside_its_log_while_it_serves(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,7 +27,6 @@ from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
 from rigd.hosts.records import entries_of, verify_record
-from rigd.hosts.runner import Job
 from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store import manifest
@@ -47,6 +47,9 @@ from tests.hosts.homes import (
     listing,
     short_report,
 )
+
+if TYPE_CHECKING:
+    from rigd.hosts.runner import Job
 
 
 @pytest.fixture

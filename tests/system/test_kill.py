@@ -43,12 +43,22 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-PACED = ("--speed", "1200", "--symbols", "FB", "--set", "STATUS_INTERVAL_MS=100")
-REQUEST = SessionRequest(
-    speed=1200.0,
-    symbols=("FB",),
-    overrides=(("STATUS_INTERVAL_MS", "100"), ("STOP_PCT_CLOSE", "0.2")),
-).to_json()
+EARLY = (
+    ("STATUS_INTERVAL_MS", "100"),
+    ("STRATEGY_OVERRIDE", "close"),
+    ("START_TIME_CLOSE", "open+5m"),
+    ("CLOSE_MONITORING_TIME", "120"),
+    ("STRAT_CLOSE_THRESHOLD", "0.000001"),
+    ("STRAT_CLOSE_VIX_THRESHOLD", "0"),
+    ("TRAIL_PCT_CLOSE", "0.3"),
+    ("STOP_PCT_CLOSE", "0.2"),
+)
+"""A position from the twelfth minute on that is held for two hours, with a stop that rests."""
+PACED = (
+    *("--speed", "300", "--symbols", "FB"),
+    *(word for key, value in EARLY for word in ("--set", f"{key}={value}")),
+)
+REQUEST = SessionRequest(speed=300.0, symbols=("FB",), overrides=EARLY).to_json()
 ACCOUNT = "RIGD_USA_SIM_01"
 
 
@@ -227,7 +237,7 @@ def test_with_a_full_disk(home: Path, figure: Callable[[str, str], None]) -> Non
     figure("kill, disk full", out.split(", ")[-1].splitlines()[0])
 
 
-ON_A_FULL_DISK = """
+SCRIPT = """
 set -e
 mount -t tmpfs -o size=40m tmpfs "$1/mnt"
 cp -a "$1/home" "$1/mnt/home"
@@ -248,7 +258,7 @@ def on_a_full_disk(home: Path) -> tuple[int, str, str, dict[str, object]] | None
     folder = home.parent
     (folder / "mnt").mkdir()
     done = subprocess.run(  # noqa: S603 - a fixed script and our own interpreter
-        ["unshare", "-rm", "bash", "-c", ON_A_FULL_DISK, "-", str(folder), sys.executable],  # noqa: S607 - of the system
+        ["unshare", "-rm", "bash", "-c", SCRIPT, "-", str(folder), sys.executable],  # noqa: S607 - the system's
         cwd=checkout(),
         capture_output=True,
         text=True,
@@ -337,7 +347,7 @@ def test_with_supervisor_and_kernel_hung(
 def test_a_running_session_closes_by_itself_when_it_is_asked(
     tmp_path: Path, figure: Callable[[str, str], None]
 ) -> None:
-    """A healthy engine takes the flag, closes and ends killed; the kill ends nobody and verifies."""
+    """A healthy engine takes the flag, closes and ends killed; the kill verifies it alone."""
     with session_of(tmp_path, *PACED) as running:
         running.wait_for_positions()
         told = is_killed(kill(tmp_path), tmp_path, figure, "engine healthy")
@@ -417,7 +427,7 @@ def test_with_a_broker_out_of_reach(home: Path, figure: Callable[[str, str], Non
     """X07: pending, with the contact shown and nothing called stopped; flat once it is back."""
     with broker_server(home) as server:
         server.send_signal(signal.SIGSTOP)
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(
             [sys.executable, "-m", "rigd", "kill", "--reason", "out of reach"],
             env=dict(os.environ) | {HOME_VARIABLE: str(home)},
             cwd=checkout(),
