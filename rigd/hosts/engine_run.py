@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ from rigd.store.registry import Registry
 from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rigd.broker.links import Link
     from rigd.core.events import Entry
@@ -168,13 +169,12 @@ class EngineRun:
         })
 
     async def _run_with(self, ledger: Ledger) -> Finished:
-        market = self._open_market()
-        try:
+        with self._exchange() as exchange:
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
             self._projections = Projections(self._journal, ledger, self._registry, self._key())
             if not self._closed():
-                await self._trade(market.link, ledger)
+                await self._trade(exchange, ledger)
             self._lease.beat(Phase.FINISHING)
             self._projections.advance()
             entries = self._journal.entries()
@@ -183,12 +183,10 @@ class EngineRun:
             self._journal.seal()
             repoint(self._bot.home.latest, self.place.folder)
             return finished
-        finally:
-            market.close()
 
-    async def _trade(self, market: Link, ledger: Ledger) -> None:
+    async def _trade(self, exchange: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        broker = wiring.broker_over(market, self.plan.settings, str(self._bot.identity))
+        broker = wiring.linked_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
             self._session = await wiring.open_session(
@@ -203,7 +201,7 @@ class EngineRun:
             await replay.run(
                 self._session,
                 self.plan.feed,
-                market,
+                exchange,
                 replay.Pace(self._clock, self._request.speed),
                 self._housekeep,
             )
@@ -367,11 +365,19 @@ class EngineRun:
             open_database(path), identity=str(self._bot.identity), account=self._bot.account
         )
 
-    def _open_market(self) -> SimMarket:
-        day = self.plan.day
-        market = open_market(self._bot.home, self._access())
-        market.link.begin_session(day.day, self.place.number, day.open)
-        return market
+    @contextmanager
+    def _exchange(self) -> Iterator[Link]:
+        """Open the way to the exchange, which is in this session afterwards."""
+        market = self._open_exchange()
+        try:
+            day = self.plan.day
+            market.link.begin_session(day.day, self.place.number, day.open)
+            yield market.link
+        finally:
+            market.close()
+
+    def _open_exchange(self) -> SimMarket:
+        return open_market(self._bot.home, self._access())
 
     def _open_journal(self) -> FileJournal:
         make_folder(self.place.folder)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 WRITER = "rigd.hosts.kill"
 WHAT = "rigd kill"
+SIMULATED = "SIM"
 
 OBEY_S = 2.0
 """How long an engine may take to take the kill flag before it counts as hung [s]."""
@@ -174,9 +175,13 @@ class Kill:
 
     def _never_traded(self) -> bool:
         """Tell whether there is no account: neither its truth file nor any session's journal."""
-        if self._home.sim_broker(self._access.account).exists():
+        if not self._is_simulated or self._home.sim_broker(self._access.account).exists():
             return False
         return not any(self._tree.sessions.glob("*/journal.log"))
+
+    @property
+    def _is_simulated(self) -> bool:
+        return self._access.identity.broker_code == SIMULATED
 
     def _flattener(self) -> Flattener:
         bot = str(self._access.identity)
@@ -266,7 +271,7 @@ class Kill:
     async def _open(self) -> Way:
         path = self._home.sim_broker(self._access.account)
         code = self._access.identity.broker_code
-        if code != "SIM":
+        if not self._is_simulated:
             api.reach(code, account_id=self._access.account)
         if not path.exists():
             msg = f"the account's truth file must exist, found none: {path.name}"

@@ -162,11 +162,11 @@ def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimEx
 
 def simulated_broker(settings: Settings, exchange: SimExchange, account: str) -> Broker:
     """Return the adapter of the settings' broker over an exchange in this process."""
-    return broker_over(LocalLink(exchange), settings, account)
+    return linked_broker(settings, LocalLink(exchange), account)
 
 
-def broker_over(link: Link, settings: Settings, account: str) -> Broker:
-    """Return the adapter of the settings' broker over a way to its exchange."""
+def linked_broker(settings: Settings, link: Link, account: str) -> Broker:
+    """Return the adapter of the settings' broker over a link to a simulated exchange."""
     return api.build(settings, account_id=account, link=link)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
-from rigd.store.files import publish
+from rigd.store.files import FILE_MODE, storage_errors, write_all
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
@@ -27,7 +27,10 @@ LATE_S = 2.5
 _PROC = Path("/proc")
 _START_FIELD = 22
 """Which field of ``/proc/PID/stat`` holds the process's start, in ticks since boot."""
-_MAX_BYTES = 4096
+_BYTES = 512
+"""The size of a lease; written over in place, so that a beat needs no room on a full disk."""
+_LOOKS = 3
+"""How often a reader looks again that met a beat half written."""
 
 
 class Phase(StrEnum):
@@ -113,7 +116,7 @@ class Beat:
     Parameters
     ----------
     path
-        The file; it is replaced whole, and not synced: it means nothing after a reboot.
+        The file; it is written over in place and not synced: it means nothing after a reboot.
     clock
         The control clock.
     epoch
@@ -142,14 +145,29 @@ class Beat:
             expires_s=now + self._life_s,
             at=iso(self._clock.now()),
         )
-        publish(self._path, json.dumps(asdict(lease)).encode() + b"\n")
+        content = json.dumps(asdict(lease)).encode().ljust(_BYTES - 1) + b"\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        with storage_errors(f"write {self._path.name}"):
+            descriptor = os.open(self._path, flags, FILE_MODE)
+            try:
+                write_all(descriptor, content, 0)
+            finally:
+                os.close(descriptor)
 
 
 def read_lease(path: Path) -> Lease | None:
     """Return what a lease says; None when there is none, or no whole one."""
+    for _ in range(_LOOKS):
+        found = _read(path)
+        if found is not None:
+            return found
+    return None
+
+
+def _read(path: Path) -> Lease | None:
     try:
         with path.open("rb") as file:
-            held = json.loads(file.read(_MAX_BYTES))
+            held = json.loads(file.read(_BYTES))
         owner = held["owner"]
         return Lease(
             owner=Process(pid=int(owner["pid"]), born=int(owner["born"]), boot=str(owner["boot"])),

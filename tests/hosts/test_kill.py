@@ -223,10 +223,10 @@ def keeps_beating(
     also: Callable[[], None] = lambda: None,
 ) -> None:
     """Let an engine beat whenever the kill waits."""
-    sleep = clock.sleep
+    pause = clock.sleep
 
     def beating(seconds: float) -> None:
-        sleep(seconds)
+        pause(seconds)
         also()
         beat(home.bot(BOT).lease, clock, Phase.TRADING, engine)
 
@@ -250,10 +250,10 @@ def test_another_kill_is_waited_for(home) -> None:
     clock = FakeClock()
     other = SessionLock(home.bot(BOT).lock, what=WHAT, clock=clock)
     other.acquire()
-    sleep, waits = clock.sleep, []
+    pause, waits = clock.sleep, []
 
     def until_released(seconds: float) -> None:
-        sleep(seconds)
+        pause(seconds)
         waits.append(seconds)
         if len(waits) == 5:
             other.release()

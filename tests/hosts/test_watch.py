@@ -139,10 +139,10 @@ def test_an_engine_that_outlives_its_notebook_may_close_by_itself(tmp_path, monk
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as child:  # noqa: S603 - our own
         orphan = Process(pid=child.pid, born=born(child.pid) or 0, boot=boot())
-        sleep = clock.sleep
+        pause = clock.sleep
 
         def beating(seconds: float) -> None:
-            sleep(seconds)
+            pause(seconds)
             beat(tree.lease, clock, Phase.TRADING, orphan)
 
         monkeypatch.setattr(clock, "sleep", beating)

@@ -136,6 +136,7 @@ TABLES = ("rigd/store/registry.py", "rigd/store/control.py")
 
 ON_BEHALF = {
     "rigd/hosts/engine_run.py": "opens the files of a session and hands the open door on",
+    "rigd/hosts/latch.py": "trips the risk state where no session runs (`rigd kill`)",
     "rigd/hosts/operator.py": "resets the risk state where no session runs (`rigd risk reset`)",
 }
 """Modules that name an owner other than themselves, with the reason."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.core.errors import StorageError
 from rigd.store import lease as leases
 from rigd.store.lease import LATE_S, Beat, Phase, Process, boot, born, read_lease
 from tests.fakes.clock import FakeClock
@@ -29,6 +31,33 @@ def test_a_beat_names_its_owner_and_its_end(tmp_path: Path) -> None:
     assert held.expires_s - held.beat_s == 10.0
     assert held.at == "2024-03-04T14:00:00Z"
     assert held.owner.lives
+
+
+def test_a_beat_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease is written over in place, always as long: a full disk stops no heart."""
+    path = tmp_path / "lease.json"
+    clock = FakeClock()
+    beat = Beat(path, clock, life_s=10.0)
+    beat.beat(Phase.STARTING)
+    before = path.stat()
+    clock.advance(1.0)
+    beat.beat(Phase.TRADING)
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_blocks) == (
+        before.st_ino,
+        before.st_size,
+        before.st_blocks,
+    )
+    held = read_lease(path)
+    assert held is not None
+    assert held.phase is Phase.TRADING
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(leases, "write_all", full)
+    with pytest.raises(StorageError, match=r"write lease\.json"):
+        beat.beat(Phase.TRADING)
 
 
 def test_only_a_trading_owner_is_late(tmp_path: Path) -> None:
