@@ -23,8 +23,6 @@ from rigd.hosts import finishing, records, supervisor
 from rigd.hosts.books import refuse_lost_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.bot_state import BotStateFile
-from rigd.hosts.kill import Kill
-from rigd.hosts.kill_access import find_access
 from rigd.hosts.latch import read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.provision import provision_for
@@ -250,6 +248,9 @@ class Launcher:
 
     def _leave(self, bot: Bot, way_out: str, reason: str) -> None:
         """Close the account by the kill path, however long it takes."""
+        from rigd.hosts.kill import Kill  # noqa: PLC0415 - on the way out alone
+        from rigd.hosts.kill_access import find_access  # noqa: PLC0415 - on the way out alone
+
         crash_loop = way_out == CRASH_LOOP
         kill = Kill(
             self._home,

@@ -510,3 +510,15 @@ def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, mo
     ended = supervised(home).launch(ONE_SYMBOL)
     assert (ended.exit_code, door.ran) == (ExitCode.BAD_INPUT, 1)
     assert message in ended.message
+
+
+def test_a_loss_breach_is_no_reason_to_start_again(tmp_path, door) -> None:
+    """Halted by the limit the process is not restarted; the next start is refused (X6)."""
+    home = demo(tmp_path)
+    request = replace(ONE_SYMBOL, overrides=(("DAILY_LOSS_LIMIT", "0.00000001"),))
+    ended = supervised(home).launch(request)
+    assert (ended.exit_code, door.ran) == (ExitCode.HALTED, 1)
+    assert ended.closed is not None
+    with pytest.raises(Latched):
+        supervised(home).launch(request)
+    assert door.ran == 1

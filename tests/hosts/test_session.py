@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -316,6 +317,22 @@ def test_starting_twice_gives_the_same_bot(paced) -> None:
     """A cell that is run again finds the session that runs (one bot, one session)."""
     assert session.start(str(paced.bot.home.root)) is paced
     assert session.start(str(paced.bot.home.root), SAMPLE.to_json()) is paced
+
+
+def test_run_all_a_hundred_times_is_one_engine(paced) -> None:
+    """Cells run again, and also a module loaded again, start no second engine (FAULTS K03)."""
+    root = str(paced.bot.home.root)
+    for _ in range(100):
+        assert session.start(root) is paced
+    before = dict(vars(session))
+    importlib.reload(session)
+    try:
+        with pytest.raises(AlreadyRunning):
+            session.start(root, paced.request.to_json()).wait()
+    finally:
+        vars(session).update(before)
+    assert [thread.name for thread in threading.enumerate()].count("rigd-engine") == 1
+    assert session.start(root) is paced
 
 
 def test_stop_in_the_notebook_is_graceful(paced) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -221,3 +222,30 @@ def test_an_owner_is_a_process_that_lives_or_not(tmp_path: Path) -> None:
         owner = read_owner(tmp_path / "session.lock")
         assert owner is not None
         assert owner.process == Process.this()
+
+
+def test_of_many_starters_at_once_exactly_one_owns(tmp_path: Path) -> None:
+    """Two to eight at the same instant, 500 times: one gets the lock, the others its name (K01)."""
+    for turn in range(500):
+        starters = [lock(tmp_path / "session.lock", f"starter {n}") for n in range(2 + turn % 7)]
+        together = threading.Barrier(len(starters))
+        told: list[str] = []
+
+        def begin(
+            starter: SessionLock, together: threading.Barrier = together, told: list[str] = told
+        ) -> None:
+            together.wait()
+            try:
+                starter.acquire()
+            except AlreadyRunning as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=begin, args=(starter,)) for starter in starters]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        owners = [starter for starter in starters if starter.held]
+        assert len(owners) == 1
+        assert len(told) == len(starters) - 1
+        owners[0].release()

@@ -300,3 +300,15 @@ def test_a_silent_supervisor_leaves_the_engine_reducing(
 def modes(home: Path) -> list[RiskMode]:
     """The risk modes that the journal tells, in order."""
     return [e.record.mode for e in entries(home) if isinstance(e.record, RiskModeChanged)]
+
+
+def test_every_process_of_the_bot_descends_from_the_supervisor(tmp_path: Path) -> None:
+    """Papermill and kernel are its children's children; nobody else started anything (P2)."""
+    with session_of(tmp_path, "--supervised", *PACED) as running:
+        running.wait_for_minute(1)
+        found = {process.pid for process in processes_of(tmp_path)}
+        top = psutil.Process(running.process.pid)
+        assert found == {top.pid, *(child.pid for child in top.children(recursive=True))}
+        assert running.kernel.pid in found
+        running.process.send_signal(signal.SIGINT)
+        assert running.ended().code == 0
