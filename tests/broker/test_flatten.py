@@ -48,7 +48,7 @@ class Exchange:
         self.orders: dict[str, OrderSnapshot] = {}
         self.requests: dict[str, OrderRequest] = {}
         self.seen: list[tuple[float, dict[str, Decimal], dict[str, OrderSnapshot]]] = []
-        self.lag_s = 0.0
+        self.lag_s = self.order_lag_s = 0.0
         self.lost = self.refused_cancels = self.limited = self.fills = 0.0
         self.flipped: list[str] = []
         self.two_closes: list[str] = []
@@ -100,18 +100,17 @@ class Exchange:
         after = before + part * order.side.sign
         self.truth[order.symbol] = after
         closes = not order.side.opens
-        if closes and name.startswith("K") and before * after < 0:
+        if closes and name.startswith("K") and (before * after < 0 or abs(after) > abs(before)):
             self.flipped.append(order.symbol)
         done = order.cum_qty + part
         status = OrdStatus.FILLED if done == order.qty else OrdStatus.PARTIALLY_FILLED
         self.orders[name] = replace(order, cum_qty=done, ord_status=status)
 
-    def view(self) -> tuple[dict[str, Decimal], dict[str, OrderSnapshot]]:
+    def view(self, lag_s: float) -> tuple[float, dict[str, Decimal], dict[str, OrderSnapshot]]:
         """What the broker tells: the truth, as old as it lags."""
         self.move()
-        at = self.clock.monotonic() - self.lag_s
-        old = [each for each in self.seen if each[0] <= at] or self.seen[:1]
-        return old[-1][1], old[-1][2]
+        at = self.clock.monotonic() - lag_s
+        return ([each for each in self.seen if each[0] <= at] or self.seen[:1])[-1]
 
     def trouble(self) -> None:
         if self.clock.monotonic() < self.down_until:
@@ -130,11 +129,11 @@ class Exchange:
 
     async def open_orders(self) -> list[OrderSnapshot]:
         self.trouble()
-        return [o for o in self.view()[1].values() if o.ord_status not in TERMINAL]
+        return [o for o in self.view(self.order_lag_s)[2].values() if o.ord_status not in TERMINAL]
 
     async def positions(self) -> list[BrokerPosition]:
         self.trouble()
-        held = self.view()[0]
+        held = self.view(self.lag_s)[1]
         return [
             BrokerPosition(symbol=symbol, qty=qty, avg_px=Decimal(10))
             for symbol, qty in held.items()
@@ -143,7 +142,7 @@ class Exchange:
 
     async def find(self, cl_ord_id: str) -> OrderSnapshot | None:
         self.trouble()
-        return self.view()[1].get(cl_ord_id)
+        return self.view(self.order_lag_s)[2].get(cl_ord_id)
 
     async def cancel(self, cl_ord_id: str) -> CancelAck:
         self.trouble()
@@ -252,7 +251,9 @@ def raced(seed: int, capabilities: Capabilities) -> tuple[Exchange, Flattening]:
     exchange.lost = float(draw.choice([0.0, 0.3]))
     exchange.refused_cancels = float(draw.choice([0.0, 0.4]))
     exchange.limited = float(draw.choice([0.0, 0.2]))
-    exchange.lag_s = 0.0 if capabilities is CAPABILITIES else float(draw.uniform(0.0, LAG_S * 0.9))
+    if capabilities is LAGGING:
+        exchange.lag_s, exchange.order_lag_s = map(float, draw.uniform(0.0, LAG_S * 0.9, 2))
+    exchange.move()
     return exchange, run(exchange)
 
 
