@@ -52,6 +52,7 @@ TABLE = """
     LedgerError        RigdError    LogicError    1  LEDGER_ERROR
     AccessError        RigdError    LogicError    1  ACCESS_ERROR
     AlreadyRunning     AccessError  LogicError    3  ALREADY_RUNNING
+    Superseded         AccessError  LogicError    3  SUPERSEDED
     StorageError       RigdError    LogicError    1  STORAGE_ERROR
     SecretError        RigdError    ConfigError   2  SECRET_ERROR
 """
