@@ -68,6 +68,10 @@ class Link(Protocol):
         """End the session."""
         ...
 
+    def fill_at_marks(self) -> None:
+        """Fill the exits that wait at the last marks: the market's player is gone."""
+        ...
+
     def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Take an order in."""
         ...
@@ -123,6 +127,7 @@ class LocalLink:
         self.open_bar = exchange.open_bar
         self.trade_through = exchange.trade_through
         self.end_session = exchange.end_session
+        self.fill_at_marks = exchange.fill_at_marks
         self.submit = exchange.submit
         self.cancel = exchange.cancel
         self.replace = exchange.replace
@@ -191,6 +196,10 @@ class SocketLink:
     def end_session(self, marks: Mapping[str, float] | None = None) -> None:
         """End the session."""
         self._ask("end_session", marks=dict(marks or {}))
+
+    def fill_at_marks(self) -> None:
+        """Fill the exits that wait at the last marks: the market's player is gone."""
+        self._ask("fill_at_marks")
 
     def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Take an order in; exactly one attempt on the wire."""

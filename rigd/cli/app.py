@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -55,6 +55,13 @@ def session(
     speed: Annotated[
         float, typer.Option(help="Market seconds per second; 0 is as fast as possible.")
     ] = 0.0,
+    supervised: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option(
+            "--supervised",
+            help="Restart an engine that hangs or dies; close all if it keeps dying.",
+        ),
+    ] = False,
     as_json: Json = False,  # noqa: FBT002 - a switch
 ) -> None:
     """Run one session of the bot in a notebook's kernel, on the simulated broker."""
@@ -68,9 +75,24 @@ def session(
             bar_stamp=bar_stamp,
             changes=changes or [],
             speed=speed,
+            supervised=supervised,
             as_json=as_json,
         )
     )
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def kill(context: typer.Context) -> None:
+    """Cancel and close everything now, with nothing else working; 0 only when verified flat."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.main(context.args))
 
 
 @app.command()
@@ -301,6 +323,13 @@ def flags_clear() -> None:
     _finish(command.flags_clear())
 
 
+def _kill_at_once(arguments: list[str]) -> NoReturn:
+    """Run `rigd kill` without the parser of the other commands, which takes longer than it."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    sys.exit(command.main(arguments))
+
+
 def _finish(code: int) -> None:
     if code:
         raise typer.Exit(int(code))
@@ -309,6 +338,8 @@ def _finish(code: int) -> None:
 def main() -> None:
     """Run the command line; an error of rigd is printed with its fix and sets the exit code."""
     try:
+        if sys.argv[1:2] == ["kill"]:
+            _kill_at_once(sys.argv[2:])
         app()
     except RigdError as error:
         lines = [f"error: {error}"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
-from rigd.hosts import operator
+from rigd.hosts import operator, operator_audit
 from rigd.hosts.bot import is_provisioned
-from rigd.hosts.engine_run import read_latch
+from rigd.hosts.latch import read_latch
 from rigd.store.control import ControlFolder
 
 _ALLOWED = {command.value: command for command in (Command.START, Command.STOP, Command.KILL)}
@@ -20,7 +20,7 @@ def flags_raise(name: str, reason: str) -> int:
         raise ConfigError(msg)
     home = open_home()
     folder = ControlFolder(home.control, CLOCK, IDS)
-    folder.raise_flag(_ALLOWED[name], operator.name(), reason, "rigd flags")
+    folder.raise_flag(_ALLOWED[name], operator_audit.name(), reason, "rigd flags")
     say(f"raised control_{name}.flag in runs/control")
     say_next("see status.json: a running session looks for flags five times a second")
     return int(ExitCode.OK)

@@ -31,13 +31,14 @@ def run(
     bar_stamp: str,
     changes: Sequence[str],
     speed: float,
+    supervised: bool = False,
     as_json: bool,
 ) -> int:
     """Run one session; return the process's exit code.
 
     Parameters
     ----------
-    data, day, symbols, bar_stamp, changes, speed, as_json
+    data, day, symbols, bar_stamp, changes, speed, supervised, as_json
         The options as typed.
 
     Returns
@@ -50,7 +51,7 @@ def run(
     )
     home = open_home()
     shown = ProgressBar(quiet=as_json)
-    ended = Launcher(home, CLOCK, IDS, shown.update).launch(request)
+    ended = Launcher(home, CLOCK, IDS, shown.update, supervised=supervised).launch(request)
     shown.close()
     if as_json:
         say_json(as_fields(ended))

@@ -62,6 +62,8 @@ class Desk:
         Puts the kill switch's state on disk.
     obey
         Takes in a command that has arrived; asked between stages, so that a kill waits for none.
+    fence
+        Raises Superseded when a newer owner took the bot over; asked right before each send.
     """
 
     identity: BotIdentity
@@ -90,6 +92,7 @@ class Desk:
     gap_seen: bool = False
     save_latch: Callable[[], None] = lambda: None
     obey: Callable[[], None] = lambda: None
+    fence: Callable[[], None] = lambda: None
 
     def order_id(self, strategy: str, symbol: str, signal_minute: int, leg: str) -> str:
         """Return the deterministic id of one leg of a signal."""

@@ -66,6 +66,7 @@ async def send(desk: Desk, intent: OrderIntent) -> Order:
 
 async def transmit(desk: Desk, order: Order) -> None:
     """Send a journalled order and record the outcome; used by `send` and by recovery alone."""
+    desk.fence()
     try:
         if order.intent.replaces:
             snapshot = await desk.broker.replace(order.intent.replaces, order.request())
@@ -90,6 +91,7 @@ async def cancel(desk: Desk, order: Order, reason: str) -> None:
     """Ask to cancel an order; the journal has the wish before the broker hears it."""
     if not order.cancel_sent:
         desk.recorder.record(CancelIntent(cl_ord_id=order.intent.cl_ord_id, reason=reason))
+    desk.fence()
     try:
         answer = await desk.broker.cancel(order.intent.cl_ord_id)
     except BrokerError as error:

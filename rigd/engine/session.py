@@ -35,6 +35,7 @@ from rigd.core.values import ExitReason, MarketSlice
 from rigd.engine import candidates, pipeline, protection, recovery, sending
 from rigd.engine.portfolio import STALE_EXIT, minute_start
 from rigd.risk.defense import limits_in_force
+from rigd.risk.kill_switch import Cause
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -119,6 +120,7 @@ class Session:
         self._watched = -1
         self._next_step = -1
         self._reconciled = False
+        self._unwatched = False
         self.closing: Closing | None = None
         self.closed: SessionClosed | None = None
 
@@ -300,6 +302,18 @@ class Session:
         if record is not None:
             self._take_command(record)
 
+    def watch_supervisor(self, *, silent: bool) -> None:
+        """Take no new risk while the supervisor that started us is silent; exits go on (K09)."""
+        desk = self.desk
+        if self.closing is not None or silent is self._unwatched:
+            return
+        self._unwatched = silent
+        desk.entries_allowed = not silent
+        if silent:
+            sending.suspend(desk, "the supervisor is silent: exits only until it is back")
+        else:
+            desk.gap_seen = True
+
     def fail(self, error: BaseException, context: str) -> None:
         """Record a fatal error and start the emergency close."""
         sending.record_error(self.desk, error, "", context, fatal=True)
@@ -349,7 +363,8 @@ class Session:
         facts = self.desk.recorder.facts
         wanted = [_OF_COMMAND[facts.command]] if facts.command in _OF_COMMAND else []
         if facts.tripped is not None or self.desk.kill_switch.tripped:
-            wanted.append(Closing.LOSS)
+            killed = self.desk.kill_switch.state.cause == Cause.KILLED
+            wanted.append(Closing.KILL if killed else Closing.LOSS)
         if facts.fatal:
             wanted.append(Closing.FATAL)
         if group_of(self.state) is StateGroup.DOWN:

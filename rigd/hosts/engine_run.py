@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rigd.broker.links import LocalLink
+from rigd.broker.simulated.model import SimModel
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config.digest import digest
 from rigd.config.inverse_etfs import keep_version
@@ -20,6 +20,7 @@ from rigd.core.errors import (
     LedgerError,
     RigdError,
     StorageError,
+    Superseded,
 )
 from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
@@ -28,23 +29,24 @@ from rigd.core.values import SelfCheck
 from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
+from rigd.hosts.kill_access import KillAccess, leave_access
+from rigd.hosts.latch import latch_text, read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
+from rigd.hosts.sim_market import open_market
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.reporting.tuning import self_check as tuning_check
-from rigd.risk.kill_switch import LatchState, unreadable
-from rigd.store import manifest
-from rigd.store.chainlog import ChainLog
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
 from rigd.store.files import make_folder, repoint
 from rigd.store.hashing import digest_tree
 from rigd.store.journal import open_journal
-from rigd.store.locks import SessionLock, next_epoch
+from rigd.store.lease import Beat, Phase, read_lease
+from rigd.store.locks import SessionLock, current_epoch, next_epoch
 from rigd.store.registry import Registry
 from rigd.vault.security import launch_checks
 
@@ -55,12 +57,13 @@ if TYPE_CHECKING:
     from rigd.core.events import Entry
     from rigd.core.orders import Account
     from rigd.core.ports import ControlClock, IdSource
-    from rigd.core.values import Bar, Profile
+    from rigd.core.values import Bar
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
     from rigd.hosts.request import SessionRequest
     from rigd.hosts.wiring import Plan
+    from rigd.risk.kill_switch import LatchState
     from rigd.store.journal import FileJournal
 
 
@@ -106,6 +109,9 @@ class EngineRun:
         self._session: Session | None = None
         self._projections: Projections | None = None
         self._owner = False
+        self._epoch = 0
+        self._lease = Beat(self._tree.lease, clock, life_s=self.plan.settings.lease_s)
+        self._supervised = self._hears_supervisor()
         self._parent = os.getppid()
         self._told_orphaned = False
         self._derived_failed: StorageError | LedgerError | None = None
@@ -141,6 +147,9 @@ class EngineRun:
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
             self._require_place()
             self._owner = True
+            self._epoch = self._lease.epoch = next_epoch(self._tree.epoch)
+            self._lease.beat(Phase.STARTING)
+            leave_access(self._bot.home, self._access())
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
@@ -149,6 +158,7 @@ class EngineRun:
             finally:
                 ledger.close()
                 self._registry.close()
+                self._lease.beat(Phase.ENDED)
             return finished
 
     def status(self) -> dict[str, Any]:
@@ -193,6 +203,7 @@ class EngineRun:
             self._projections = Projections(self._journal, ledger, self._registry, self._key())
             if not self._closed():
                 await self._trade(exchange, ledger)
+            self._lease.beat(Phase.FINISHING)
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
@@ -281,11 +292,32 @@ class EngineRun:
             identity=self._bot.identity,
             profile=self._bot.profile,
             number=self.place.number,
-            epoch=next_epoch(self._tree.epoch),
+            epoch=self._epoch,
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            fence=self._require_newest,
             sources=self._sources(),
+        )
+
+    def _require_newest(self) -> None:
+        """Refuse to go on once another owner has taken the bot over (FAULTS K02)."""
+        newest = current_epoch(self._tree.epoch)
+        if newest != self._epoch:
+            msg = f"the bot's owner must be number {self._epoch}, found number {newest}"
+            raise Superseded(msg, fix="nothing: the newer owner goes on")
+
+    def _hears_supervisor(self) -> bool:
+        lease = read_lease(self._tree.supervisor)
+        return lease is not None and lease.expires_s > self._clock.monotonic() and lease.owner.lives
+
+    def _access(self) -> KillAccess:
+        settings = self.plan.settings
+        return KillAccess(
+            identity=self._bot.identity,
+            profile=self._bot.profile,
+            seed=settings.simulation_seed,
+            model=SimModel.from_settings(settings),
         )
 
     def _sources(self) -> Sources:
@@ -323,7 +355,10 @@ class EngineRun:
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + self.plan.settings.heartbeat_interval_s
+            self._lease.beat(Phase.TRADING)
             self._beat()
+            if self._supervised and self._session is not None:
+                self._session.watch_supervisor(silent=not self._hears_supervisor())
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
@@ -392,27 +427,17 @@ class EngineRun:
     @contextmanager
     def _exchange(self) -> Iterator[Link]:
         """Open the way to the exchange, which is in this session afterwards."""
-        link, log = self._link, None
+        link, market = self._link, None
         if link is None:
-            log = self._open_exchange_log()
-            link = self._open_exchange(log)
+            market = open_market(self._bot.home, self._access())
+            link = market.link
         try:
             day = self.plan.day
             link.begin_session(day.day, self.place.number, day.open)
             yield link
         finally:
-            if log is not None:
-                log.close()
-
-    def _open_exchange_log(self) -> ChainLog:
-        path = self._bot.home.sim_broker(str(self._bot.identity))
-        make_folder(path.parent)
-        chain = f"simulated_broker|{self._bot.identity}"
-        return ChainLog.open(path, chain) if path.exists() else ChainLog.create(path, chain)
-
-    def _open_exchange(self, log: ChainLog) -> Link:
-        settings, account = self.plan.settings, str(self._bot.identity)
-        return LocalLink(wiring.simulated_exchange(settings, account, log))
+            if market is not None:
+                market.close()
 
     def _open_journal(self) -> FileJournal:
         make_folder(self.place.folder)
@@ -446,32 +471,11 @@ def mapping_of(entries: Sequence[Entry]) -> str:
     return next((note.text for note in notes if note.topic == wiring.MAPPING_NOTE), "")
 
 
-def read_latch(path: Path) -> LatchState:
-    """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
-    if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
-            return unreadable(f"{path.name} is gone beside sealed sessions")
-        return LatchState()
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return unreadable(f"{path.name}: {error}")
-    if isinstance(held, dict):
-        held.pop("profile", None)
-    return LatchState.from_json(held)
-
-
 def without_key_id(check: SelfCheck) -> SelfCheck:
     """Return a check as the journal keeps it: the same in every home that runs the session."""
     if check.name == "key" and check.passed:
         return SelfCheck(name=check.name, passed=True, detail="the key can be read")
     return check
-
-
-def latch_text(state: LatchState, profile: Profile) -> bytes:
-    """Return the content of risk_state.json."""
-    fields = {"profile": profile.value} | state.to_json()
-    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _package_folder() -> Path:

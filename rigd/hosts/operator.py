@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
-import json
 from typing import TYPE_CHECKING
 
 from rigd.config.inverse_etfs import change_inverse_etfs
-from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
 from rigd.hosts import build_check
 from rigd.hosts.bot import env_door
-from rigd.hosts.engine_run import latch_text, read_latch
+from rigd.hosts.latch import latch_text, read_latch
+from rigd.hosts.operator_audit import audit, name
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder
@@ -19,21 +17,9 @@ from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.bot import Bot
     from rigd.store.paths import Home
-
-WRITER = "rigd.hosts.operator"
-
-
-def name() -> str:
-    """Return who is at the keyboard, as the operating system says."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str = "") -> list[str]:
@@ -55,7 +41,7 @@ def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str 
     """
     removed = ControlFolder(home.control, clock, ids).clear()
     with Registry(home) as registry:
-        _audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
+        audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
     return removed
 
 
@@ -99,7 +85,7 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
                 "bot": str(bot.identity),
                 "profile": bot.profile.value,
             }
-            _audit(registry, clock, "risk_reset", fields)
+            audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
 
@@ -134,7 +120,7 @@ def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "
     done = build_check.seal(home, by=name(), reason=reason)
     if done:
         with Registry(home) as registry:
-            _audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
+            audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
     return done
 
 
@@ -176,12 +162,5 @@ def change_mapping(bot: Bot, changes: dict[str, str], reason: str, clock: Contro
             "reason": reason,
             "profile": bot.profile.value,
         }
-        _audit(registry, clock, "mapping_changed", fields)
+        audit(registry, clock, "mapping_changed", fields)
     return f"inverse ETFs: {before.name} → {table.name}, {len(table.pairs)} pairs"
-
-
-def _audit(
-    registry: Registry, clock: ControlClock, event: str, fields: Mapping[str, object]
-) -> None:
-    row = {"timestamp": iso(clock.now()), "event": event, "by": name(), **fields}
-    registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

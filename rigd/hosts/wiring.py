@@ -120,6 +120,8 @@ class Start:
         Called with the kill switch's state when it trips.
     code_digest
         SHA-256 over the code that runs.
+    fence
+        Raises Superseded when a newer owner took the bot over.
     sources
         Who knows what the filters ask beyond bars.
     """
@@ -131,6 +133,7 @@ class Start:
     latch: LatchState
     save_latch: Callable[[LatchState], None]
     code_digest: str
+    fence: Callable[[], None] = lambda: None
     sources: Sources = NO_SOURCES
 
 
@@ -263,6 +266,7 @@ async def open_session(
         bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
+        fence=start.fence,
     )
     if past:
         clock.advance(past[-1].at)

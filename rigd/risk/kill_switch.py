@@ -34,6 +34,8 @@ class Cause(StrEnum):
     PNL_UNKNOWN = "pnl_unknown"
     MARKS_STALE = "marks_stale"
     STATE_UNREADABLE = "state_unreadable"
+    KILLED = "killed"
+    CRASH_LOOP = "crash_loop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,28 @@ class LatchState:
 def unreadable(detail: str) -> LatchState:
     """Return the state of a latch that cannot be read: tripped."""
     return LatchState(tripped=True, cause=Cause.STATE_UNREADABLE, detail=detail)
+
+
+def trip(state: LatchState, *, cause: Cause, detail: str, at: datetime) -> LatchState:
+    """Return the state tripped from outside a session: by `rigd kill`, or after a crash loop.
+
+    Parameters
+    ----------
+    state
+        The latch as it was; one that is tripped already keeps its cause.
+    cause, detail
+        Why.
+    at
+        The instant, UTC.
+
+    Returns
+    -------
+    LatchState
+        Tripped; the day's counter is kept.
+    """
+    if state.tripped:
+        return state
+    return replace(state, tripped=True, cause=cause, detail=detail, at=require_utc(at), pnl=UNKNOWN)
 
 
 class KillSwitch:

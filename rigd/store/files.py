@@ -158,6 +158,36 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = ""
         sync_folder(path.parent)
 
 
+def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Replace or create a file for other processes of this boot: whole, but not durable.
+
+    For what is said several times a second and means nothing after a reboot. Readers see the old
+    content or the new one; no sync makes the writer wait for the disk.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    content
+        The whole new content.
+    mode
+        Permissions of the new file.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or refuses; the old content is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with storage_errors(f"write {path.name}"), _removed_on_error(temporary):
+        descriptor = os.open(temporary, _NEW_FILE, mode)
+        try:
+            write_all(descriptor, content, 0)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+
+
 @contextmanager
 def _removed_on_error(temporary: Path) -> Iterator[None]:
     try:

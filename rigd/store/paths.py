@@ -77,6 +77,21 @@ class BotTree:
         return self.root / "lease_epoch"
 
     @property
+    def launch_lock(self) -> Path:
+        """The file that lets one launcher or supervisor own the bot at a time."""
+        return self.root / "launch.lock"
+
+    @property
+    def lease(self) -> Path:
+        """Where the engine's loop says that it is alive."""
+        return self.root / "lease.json"
+
+    @property
+    def supervisor(self) -> Path:
+        """Where the supervisor that started the engine says that it is alive."""
+        return self.root / "supervisor.json"
+
+    @property
     def risk_state(self) -> Path:
         """The latched kill switch and the persisted loss counter."""
         return self.root / "risk_state.json"

@@ -23,6 +23,7 @@ COMMANDS = (
     ("build", "seal"),
     ("config", "check"),
     ("config", "show"),
+    ("kill",),
     ("ledger", "check"),
     ("ledger", "export"),
     ("risk", "show"),

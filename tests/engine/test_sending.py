@@ -15,6 +15,7 @@ from rigd.core.errors import (
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
+    Superseded,
     Unavailable,
 )
 from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
@@ -288,3 +289,22 @@ def test_not_found_does_not_count_while_the_broker_is_silent() -> None:
     table.broker.positions = silent
     later(table, 3)
     assert order.in_doubt
+
+
+def superseded() -> None:
+    """What the fence raises once a newer owner has come."""
+    msg = "the bot's owner must be number 1, found number 2"
+    raise Superseded(msg)
+
+
+def test_a_superseded_owner_sends_nothing() -> None:
+    """The epoch is asked right before the wire: neither an order nor a cancel goes out (K02)."""
+    table = Table()
+    working = table.send("entry")
+    sent = len(table.broker.calls)
+    table.desk.fence = superseded
+    with pytest.raises(Superseded):
+        table.send("other")
+    with pytest.raises(Superseded):
+        asyncio.run(sending.cancel(table.desk, working, "closing"))
+    assert table.broker.calls[sent:] == []

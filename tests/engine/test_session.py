@@ -628,3 +628,34 @@ def test_a_kill_during_a_shutdown_that_a_crash_cut_off_ends_as_a_shutdown(count)
     for command in (Command.SHUTDOWN, Command.KILL)[:count]:
         record(obeyed(command))
     assert table.session._interrupted_closing() is Closing.SHUTDOWN
+
+
+def test_a_silent_supervisor_stops_entries_until_it_is_back() -> None:
+    """REDUCING and no entries while it is silent; after a reconciliation both come back (K09)."""
+    table = Table()
+    session, desk = table.session, table.desk
+    session.watch_supervisor(silent=False)
+    assert desk.entries_allowed
+    session.watch_supervisor(silent=True)
+    session.watch_supervisor(silent=True)
+    assert not desk.entries_allowed
+    assert desk.recorder.facts.risk_mode is RiskMode.REDUCING
+    asyncio.run(session.before_minute(0))
+    assert desk.recorder.facts.risk_mode is RiskMode.REDUCING
+    session.watch_supervisor(silent=False)
+    assert desk.entries_allowed
+    asyncio.run(session.before_minute(1))
+    assert desk.recorder.facts.risk_mode is RiskMode.ACTIVE
+    changes = table.journal.records(RiskModeChanged)
+    assert [change.mode for change in changes] == [RiskMode.REDUCING, RiskMode.ACTIVE]
+    assert "supervisor is silent" in changes[0].reason
+
+
+def test_a_supervisor_that_comes_back_opens_no_closing_session() -> None:
+    """What is on its way out takes no new risk, whoever is heard again."""
+    table = Table()
+    table.session.watch_supervisor(silent=True)
+    table.world.commands.ask(Command.STOP, "test", "asked by the test")
+    table.session.obey()
+    table.session.watch_supervisor(silent=False)
+    assert not table.desk.entries_allowed

@@ -8,17 +8,21 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.broker.links import LOOPBACK, SocketLink
 from rigd.broker.wire import pack
+from rigd.core.clock import iso
 from rigd.core.errors import ExitCode, ProtocolError, Unavailable
 from rigd.core.orders import OrdStatus
-from rigd.hosts.devserver import Desk, Server, main
+from rigd.hosts.broker_door import port_of
+from rigd.hosts.devserver import Desk, Manners, Server, main
 from tests.broker.market import DAY, OPENS, exchange_on, minute_of, order
 from tests.conformance.stages import serving
+from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +169,28 @@ def test_answer_carries_the_number_of_its_request() -> None:
     desk = Desk(exchange_on())
     assert ask(desk, id=41, op="find", cl_ord_id="none") == {"id": 41, "answer": None}
     assert ask(desk, id=42, op="nonsense")["id"] == 42
+
+
+def test_a_slow_broker_takes_its_time_and_a_strict_one_says_when() -> None:
+    """Clients wait for each answer and are refused when they ask too often; the player is not."""
+    clock = FakeClock()
+    desk = Desk(exchange_on(), Manners(clock=clock, delay_s=0.25, requests_per_s=2.0))
+    for number in range(3):
+        assert "answer" in ask(desk, id=number, op="positions")
+    assert clock.slept == [0.25] * 3
+    refused = ask(desk, id=3, op="positions")["error"]
+    assert refused["error"] == "RateLimited"
+    assert refused["retry_at"] == iso(clock.now() + timedelta(seconds=0.25))
+    assert "answer" in ask(desk, id=4, op="fill_at_marks")
+    assert "answer" in ask(desk, id=5, op="positions")
+
+
+def test_the_server_is_found_beside_its_log_while_it_serves(tmp_path: Path) -> None:
+    """The port lies there from the first answer to the last, and not after it."""
+    log = tmp_path / "RIGD_USA_SIM_01.log"
+    with process(log) as (server, port):
+        assert port_of(log) == port
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    assert port_of(log) is None
+    assert not log.with_suffix(".json").exists()

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +20,7 @@ from rigd.core.errors import (
     Problem,
     TamperError,
 )
-from rigd.core.events import Command, CommandObeyed
+from rigd.core.events import Command, CommandObeyed, SessionResumed
 from rigd.core.values import SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
@@ -46,6 +47,9 @@ from tests.hosts.homes import (
     listing,
     short_report,
 )
+
+if TYPE_CHECKING:
+    from rigd.hosts.runner import Job
 
 
 @pytest.fixture
@@ -416,3 +420,105 @@ def test_books_that_do_not_balance_are_no_success(tmp_path, monkeypatch) -> None
     assert ended.books.startswith("NOT BALANCED")
     assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
     assert any("1030 is off by 1" in warning for warning in ended.warnings)
+
+
+def supervised(home: Home) -> Launcher:
+    return Launcher(home, FakeClock(), FakeIds(), lambda _: None, supervised=True)
+
+
+def die_times(monkeypatch, times: int, minute: int = 372) -> None:
+    """Let so many engines die once a minute is complete; the next one lives."""
+    housekeep, left = EngineRun._housekeep, iter(range(times))
+
+    def dying(run: EngineRun, complete: int) -> None:
+        housekeep(run, complete)
+        if complete >= minute and next(left, None) is not None:
+            raise Crash
+
+    monkeypatch.setattr(EngineRun, "_housekeep", dying)
+
+
+def supervisors_words(home: Home) -> list[str]:
+    """What the supervisor did about each engine that it lost."""
+    rows = (home.logs / "supervisor.log").read_text().splitlines()
+    return [json.loads(row)["context"].split(": ", 1)[1] for row in rows]
+
+
+def test_a_supervised_engine_that_dies_is_started_again(tmp_path, door, monkeypatch) -> None:
+    """Twice dead, twice taken up: the same session ends as it would have, and the log says so."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 2)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.folder.name, door.ran) == (0, "2012-11-14_1", 3)
+    assert supervisors_words(home) == ["started again", "started again"]
+    resumed = [entry for entry in ended.entries if isinstance(entry.record, SessionResumed)]
+    assert len(resumed) == 2
+    assert not home.bot(bot_of(home).identity).supervisor.exists()
+
+
+def test_a_crash_loop_is_left_by_the_kill_path(tmp_path, door, monkeypatch) -> None:
+    """Four deaths: the account is closed and verified flat, the switch latched, state stopped."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed, door.ran) == (ExitCode.HALTED, None, 4)
+    assert "crash loop" in ended.message
+    assert "verified flat" in ended.message
+    assert supervisors_words(home) == ["started again"] * 3 + ["crash loop"]
+    identity = bot_of(home).identity
+    assert read_latch(home.bot(identity).risk_state).cause == "crash_loop"
+    assert (home.control / "bot_state.txt").read_text() == "stopped\n"
+    verdict = json.loads((home.bot(identity).root / "kill.json").read_bytes())["verdict"]
+    assert verdict == "FLAT_VERIFIED"
+
+
+@pytest.mark.parametrize("command", [Command.STOP, Command.KILL])
+def test_a_dead_engine_with_a_flag_lying_there_is_not_started_again(
+    tmp_path, door, monkeypatch, command
+) -> None:
+    """Nobody else can obey it any more: the account is closed instead."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+
+    def raise_flag(job: Job) -> None:
+        del job
+        die = EngineRun._housekeep
+
+        def flagged(run: EngineRun, complete: int) -> None:
+            if complete == 372:
+                folder = ControlFolder(home.control, FakeClock(), FakeIds())
+                folder.raise_flag(command, "somebody", "enough", "test")
+            die(run, complete)
+
+        monkeypatch.setattr(EngineRun, "_housekeep", flagged)
+
+    door.before = raise_flag
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.KILLED, 1)
+    assert f"control_{command}.flag lies there" in ended.message
+
+
+def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, monkeypatch) -> None:
+    """It says why and sent nothing: trying again would change nothing."""
+    home = demo(tmp_path)
+    message = "no broker today"
+
+    def fail(*_: object) -> None:
+        raise ConfigError(message)
+
+    monkeypatch.setattr(EngineRun, "_open_exchange", fail)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.BAD_INPUT, 1)
+    assert message in ended.message
+
+
+def test_a_loss_breach_is_no_reason_to_start_again(tmp_path, door) -> None:
+    """Halted by the limit the process is not restarted; the next start is refused (X6)."""
+    home = demo(tmp_path)
+    request = replace(ONE_SYMBOL, overrides=(("DAILY_LOSS_LIMIT", "0.00000001"),))
+    ended = supervised(home).launch(request)
+    assert (ended.exit_code, door.ran) == (ExitCode.HALTED, 1)
+    assert ended.closed is not None
+    with pytest.raises(Latched):
+        supervised(home).launch(request)
+    assert door.ran == 1

@@ -19,6 +19,7 @@ from rigd.risk.kill_switch import (
     Trip,
     reset,
     self_check,
+    trip,
     unreadable,
 )
 from tests.factories import settings
@@ -330,3 +331,19 @@ def test_the_self_check_fails_when_the_guard_never_trips(monkeypatch):
     check = self_check(settings())
     assert not check.passed
     assert "NaN" in check.detail
+
+
+def test_a_kill_from_outside_trips_and_keeps_the_days_counter() -> None:
+    """The latch closes with its cause; what the day has lost so far still counts."""
+    before = LatchState(day=date(2024, 3, 4), session=2, latest=Decimal(-7), equity=Decimal(1000))
+    at = datetime(2024, 3, 4, 15, tzinfo=UTC)
+    after = trip(before, cause=Cause.KILLED, detail="fire", at=at)
+    assert (after.tripped, after.cause, after.detail, after.at) == (True, "killed", "fire", at)
+    assert (after.day, after.session, after.latest, after.equity) == (
+        before.day,
+        before.session,
+        before.latest,
+        before.equity,
+    )
+    assert LatchState.from_json(after.to_json()) == after
+    assert trip(after, cause=Cause.CRASH_LOOP, detail="again", at=at) == after

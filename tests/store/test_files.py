@@ -187,3 +187,22 @@ def test_a_file_is_extended_with_zeros_and_synced(
     assert path.read_bytes() == b"held" + bytes(6)
     extend(path, 7)
     assert recorder.calls == ["pwrite", "fsync"]
+
+
+def test_a_published_file_is_whole_and_costs_no_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old or new content, never a mixture; a failure leaves the old one and no remains."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    files.publish(tmp_path / "lease.json", b"one")
+    files.publish(tmp_path / "lease.json", b"two")
+    assert (tmp_path / "lease.json").read_bytes() == b"two"
+    monkeypatch.setattr(files, "write_all", refuse)
+    with pytest.raises(StorageError, match=r"write lease\.json"):
+        files.publish(tmp_path / "lease.json", b"three")
+    assert [path.name for path in tmp_path.iterdir()] == ["lease.json"]
+    assert (tmp_path / "lease.json").read_bytes() == b"two"

@@ -20,7 +20,7 @@ from rigd.core.values import Side
 from rigd.hosts import records
 from rigd.hosts.books import open_books
 from rigd.hosts.bot import Bot, open_bot
-from rigd.hosts.engine_run import read_latch
+from rigd.hosts.latch import read_latch
 from rigd.risk.kill_switch import Cause
 from rigd.store.chainlog import used_length
 from rigd.store.paths import Home

@@ -1,0 +1,59 @@
+"""The kill switch's file between processes: read, written, and tripped from outside a session."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rigd.risk.kill_switch import Cause, LatchState, trip, unreadable
+from rigd.store import manifest
+from rigd.store.registry import Registry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from rigd.core.values import BotIdentity, Profile
+    from rigd.store.paths import Home
+
+
+def read_latch(path: Path) -> LatchState:
+    """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
+    if not path.exists():
+        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+            return unreadable(f"{path.name} is gone beside sealed sessions")
+        return LatchState()
+    try:
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return unreadable(f"{path.name}: {error}")
+    if isinstance(held, dict):
+        held.pop("profile", None)
+    return LatchState.from_json(held)
+
+
+def latch_text(state: LatchState, profile: Profile) -> bytes:
+    """Return the content of risk_state.json."""
+    fields = {"profile": profile.value} | state.to_json()
+    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def trip_latch(
+    home: Home, identity: BotIdentity, profile: Profile, *, cause: Cause, why: str, at: datetime
+) -> None:
+    """Trip a bot's kill switch while no session runs; the caller holds the session's lock.
+
+    Parameters
+    ----------
+    home, identity, profile
+        Whose kill switch.
+    cause, why
+        Why; a switch that is tripped already keeps its cause.
+    at
+        The instant, UTC.
+    """
+    path = home.bot(identity).risk_state
+    state = trip(read_latch(path), cause=cause, detail=why, at=at)
+    with Registry(home, identity) as registry:
+        content = latch_text(state, profile)
+        registry.write("risk_state.json", content, writer="rigd.engine.session")
