@@ -18,6 +18,7 @@ from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
+from rigd.hosts.universe import known
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
@@ -68,7 +69,7 @@ class EngineRun:
         self._bot = bot
         self._request = request
         self._clock = clock
-        self.plan = make_plan(bot.settings, request)
+        self.plan = make_plan(bot.settings, request, known(bot.home, request))
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)

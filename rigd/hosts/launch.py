@@ -27,6 +27,7 @@ from rigd.hosts.provision import provision_for
 from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
+from rigd.hosts.universe import known
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder, repoint
@@ -144,7 +145,7 @@ class Launcher:
         if not is_provisioned(self._home):
             provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
-        plan = make_plan(bot.settings, request)
+        plan = make_plan(bot.settings, request, known(self._home, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             place = _place(bot, plan.day.day, request)

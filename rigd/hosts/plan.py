@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigd.calendar.exchange import previous_session, trades_on
@@ -13,13 +14,19 @@ from rigd.market.feed import open_feed
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rigd.config.schema import Settings
-    from rigd.core.values import SessionDay
+    from rigd.core.values import Reference, SessionDay
     from rigd.hosts.request import SessionRequest
     from rigd.market.feed import DayFeed
 
 
-def make_plan(settings: Settings, request: SessionRequest) -> Plan:
+def make_plan(
+    settings: Settings,
+    request: SessionRequest,
+    known: Mapping[str, Reference] = MappingProxyType({}),
+) -> Plan:
     """Return what a session would run on.
 
     Parameters
@@ -28,6 +35,8 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
         The bot's settings.
     request
         What is asked for.
+    known
+        What the request's universe knows of the symbols: `rigd.hosts.universe.known`.
 
     Returns
     -------
@@ -40,13 +49,17 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
     _require_trading_day(chosen, day)
     windows(chosen, day)
     if not request.data:
-        return Plan(settings=chosen, day=day, feed=sample_feed(day, request.symbols))
+        return Plan(settings=chosen, day=day, feed=_sample(day, request, known))
     folder = Path(request.data).expanduser().absolute()
     feed = open_feed(
         folder, day, request.symbols, request.bar_stamp, previous=previous_session(day.day)
     )
     _require_all(feed)
-    return Plan(settings=chosen, day=day, feed=feed)
+    return Plan(settings=chosen, day=day, feed=feed.with_known(known))
+
+
+def _sample(day: SessionDay, request: SessionRequest, known: Mapping[str, Reference]) -> DayFeed:
+    return sample_feed(day, request.symbols).with_known(known)
 
 
 def _require_simulated(settings: Settings) -> None:

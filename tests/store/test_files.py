@@ -16,6 +16,7 @@ from rigd.store.files import (
     LocalFiles,
     make_folder,
     remove,
+    remove_folder,
     replace,
     repoint,
 )
@@ -172,3 +173,17 @@ def test_a_prepared_link_does_not_redirect_a_write(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         replace(tmp_path / "a.json", b"new")
     assert victim.read_bytes() == b"safe"
+
+
+def test_a_folder_of_files_is_removed(tmp_path: Path) -> None:
+    """The files go with it; removing it twice is no error; a folder inside stops it."""
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"1")
+    (folder / ".a.tmp").write_bytes(b"2")
+    remove_folder(folder)
+    assert not folder.exists()
+    remove_folder(folder)
+    (folder / "inner").mkdir(parents=True)
+    with pytest.raises(StorageError, match="remove folder build"):
+        remove_folder(folder)
