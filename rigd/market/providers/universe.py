@@ -6,7 +6,8 @@ What is read
     ``market_2014-03-28.csv``. Other files are left alone.
 Further columns
     ``market_cap`` (or ``market_value``) [USD], ``float_shares``, ``pe_ratio``, ``debt_equity``;
-    an empty field is not known.
+    an empty field is not known, and is looked up in the folder's ``fundamentals.json`` where there
+    is one (`rigd.market.fundamentals`).
 What is answered
     The newest file dated on or before the day asked for gives the symbols and the prices; the mean
     volume is that of the newest `AVERAGE_DAYS` files. Data older than `MAX_AGE_DAYS` are refused:
@@ -25,12 +26,14 @@ from typing import TYPE_CHECKING
 from rigd.core.errors import DataError
 from rigd.core.universe import Answer, Details
 from rigd.market.findings import Findings
+from rigd.market.fundamentals import find_fundamentals
 from rigd.market.tables import SUFFIXES, read_header, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from rigd.core.readings import Fundamentals
     from rigd.market.tables import Table
 
 AVERAGE_DAYS = 20
@@ -38,6 +41,8 @@ AVERAGE_DAYS = 20
 MAX_AGE_DAYS = 7
 """Calendar days between the newest file and the day asked for."""
 AMBIGUOUS = "ambiguous_ticker"
+MILLION = 1e6
+"""Finnhub's unit of ``marketCapitalization`` [USD]."""
 
 _DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
 _NEEDED = ("symbol", "close|price", "volume")
@@ -129,11 +134,15 @@ class UniverseFolder:
             for symbol, volume in _volumes(each, findings):
                 volumes.setdefault(symbol, []).append(volume)
         findings.raise_any(f"the universe in {self._folder.name}")
-        averaged = {
-            symbol: _with_volume(known, volumes.get(symbol, ()))
+        metrics = find_fundamentals(self._folder)
+        complete = {
+            symbol: _with_metrics(
+                _with_volume(known, volumes.get(symbol, ())),
+                metrics.fundamentals(symbol, day) if metrics else None,
+            )
             for symbol, known in details.items()
         }
-        return Answer(details=averaged, refused=refused, dated=newest)
+        return Answer(details=complete, refused=refused, dated=newest)
 
     def _files(self, day: date) -> list[tuple[date, Path]]:
         """Return the files up to a day, newest first; at least one."""
@@ -251,3 +260,16 @@ def _number(table: Table, field: object) -> float | None:
 def _with_volume(details: Details, volumes: Sequence[float]) -> Details:
     mean = sum(volumes) / len(volumes) if volumes else None
     return Details(average_volume=mean).or_else(details)
+
+
+def _with_metrics(details: Details, metrics: Fundamentals | None) -> Details:
+    if metrics is None:
+        return details
+    millions = metrics.market_cap_musd
+    return details.or_else(
+        Details(
+            market_cap=None if millions is None else millions * MILLION,
+            pe_ratio=metrics.pe_ratio,
+            debt_equity=metrics.debt_equity,
+        )
+    )

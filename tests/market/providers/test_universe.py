@@ -64,6 +64,20 @@ def test_further_columns_are_read_where_they_are(tmp_path) -> None:
     assert answer.details["B"] == Details()
 
 
+def test_the_folders_metrics_fill_in(tmp_path) -> None:
+    """Finnhub's names and millions in fundamentals.json; a column of the market comes first."""
+    write(tmp_path / "m_20140328.csv", f"{HEADER},pe_ratio", "A,10,1,7", "B,20,1,", "C,30,1,")
+    (tmp_path / "fundamentals.json").write_text(
+        '{"source": "x", "dated": "2014-03-28", "metrics": {'
+        '"A": {"peNormalizedAnnual": 20, "marketCapitalization": 2000},'
+        '"B": {"peNormalizedAnnual": 30, "totalDebt/totalEquityAnnual": 0.5}}}'
+    )
+    found = UniverseFolder(tmp_path).details(["A", "B", "C"], DAY).details
+    assert (found["A"].pe_ratio, found["A"].market_cap) == (7.0, 2e9)
+    assert (found["B"].pe_ratio, found["B"].debt_equity) == (30.0, 0.5)
+    assert (found["C"].pe_ratio, found["C"].market_cap) == (None, None)
+
+
 def test_parquet_is_read_as_csv_is(tmp_path) -> None:
     """The same values from a columnar file."""
     import pyarrow as pa  # noqa: PLC0415 - only this test makes parquet
