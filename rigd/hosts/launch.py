@@ -146,7 +146,7 @@ class Launcher:
             provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request, known(self._home, request))
+        plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._home, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             place = _place(bot, plan.day.day, request)
