@@ -27,6 +27,9 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
 mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
+universe_app = typer.Typer(no_args_is_help=True, help="Build and show the symbols to trade.")
+blocklist_app = typer.Typer(no_args_is_help=True, help="Symbols that no universe may hold.")
+universe_app.add_typer(blocklist_app, name="blocklist")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
 app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
@@ -34,6 +37,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
 app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
+app.add_typer(universe_app, name="universe")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -62,6 +66,9 @@ def session(
             help="Restart an engine that hangs or dies; close all if it keeps dying.",
         ),
     ] = False,
+    universe: Annotated[
+        str, typer.Option(help="Trade only symbols of a universe: latest, a stamp or a version.")
+    ] = "",
     as_json: Json = False,  # noqa: FBT002 - a switch
 ) -> None:
     """Run one session of the bot in a notebook's kernel, on the simulated broker."""
@@ -76,6 +83,7 @@ def session(
             changes=changes or [],
             speed=speed,
             supervised=supervised,
+            universe=universe,
             as_json=as_json,
         )
     )
@@ -328,6 +336,84 @@ def _kill_at_once(arguments: list[str]) -> NoReturn:
     import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     sys.exit(command.main(arguments))
+
+
+@universe_app.command("build")
+def universe_build(
+    folders: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Folder of market files, asked in this order; repeatable."),
+    ] = None,
+    date: Annotated[str, typer.Option(help="Exchange day of the data, YYYY-MM-DD.")] = "",
+    fresh: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--fresh", help="Begin anew, whatever lies there unfinished.")
+    ] = False,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Fetch, filter and publish the universe; takes up a build that was cut off."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.build(folders or [], date, fresh=fresh, as_json=as_json))
+
+
+@universe_app.command("refilter")
+def universe_refilter(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Apply the settings' thresholds to what was fetched, and publish; fetches nothing."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.refilter(as_json=as_json))
+
+
+@universe_app.command("show")
+def universe_show(
+    symbol: Annotated[str, typer.Argument(help="One symbol; the whole universe without it.")] = "",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Show where the universe stands, or why a symbol is in it or not."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(symbol, as_json=as_json))
+
+
+@universe_app.command("diff")
+def universe_diff(
+    old: Annotated[str, typer.Argument(help="Stamp or version; previous.")] = "previous",
+    new: Annotated[str, typer.Argument(help="Stamp or version; latest.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Show which symbols were added, removed and changed between two universes, and why."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.diff(old, new, as_json=as_json))
+
+
+@blocklist_app.command("list")
+def universe_blocklist_list(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """List the blocked symbols as SYMBOL|reason|UTC|provider."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_list(as_json=as_json))
+
+
+@blocklist_app.command("add")
+def universe_blocklist_add(
+    symbol: Annotated[str, typer.Argument(help="The symbol to block.")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the list and the log.")],
+) -> None:
+    """Block a symbol from the next build or refilter on."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_add(symbol, reason))
+
+
+@blocklist_app.command("remove")
+def universe_blocklist_remove(
+    symbol: Annotated[str, typer.Argument(help="The symbol to unblock.")],
+) -> None:
+    """Take a symbol off the blocklist."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_remove(symbol))
 
 
 def _finish(code: int) -> None:

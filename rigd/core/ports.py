@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         OrderSnapshot,
     )
     from rigd.core.readings import Fundamentals, Imbalance, OptionQuote
+    from rigd.core.universe import Answer
     from rigd.core.values import MarketSlice, Reading, Reference, SelfCheck
 
 
@@ -181,6 +182,23 @@ class Projection(Protocol):
 
     def advance(self, entry: Entry) -> None:
         """Take in one entry; the same entry twice changes nothing."""
+        ...
+
+
+class UniverseProvider(Protocol):
+    """Who lists the symbols of a market and knows their sizes, such as Finnhub or a folder.
+
+    Raises NetworkError or RateLimited where asking again may help, DataError where it may not.
+    """
+
+    name: str
+
+    def symbols(self, day: date) -> Sequence[str]:
+        """Return every symbol listed on an exchange day."""
+        ...
+
+    def details(self, symbols: Sequence[str], day: date) -> Answer:
+        """Return what is known on a day of some symbols."""
         ...
 
 

@@ -34,6 +34,7 @@ from rigd.hosts.latch import latch_text, read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.sim_market import open_market
+from rigd.hosts.universe import known
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
@@ -97,7 +98,9 @@ class EngineRun:
         self._request = request
         self._clock = clock
         self._link = link
-        self.plan = plan or make_plan(bot.settings, request, bot.inverse_etfs)
+        self.plan = plan or make_plan(
+            bot.settings, request, bot.inverse_etfs, known=known(bot.home, request)
+        )
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)

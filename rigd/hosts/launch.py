@@ -29,6 +29,7 @@ from rigd.hosts.provision import provision_for
 from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
+from rigd.hosts.universe import known
 from rigd.hosts.watch import CRASH_LOOP, Supervision
 from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
@@ -160,7 +161,7 @@ class Launcher:
             provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request, bot.inverse_etfs)
+        plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._home, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             place = _place(bot, plan.day.day, request)

@@ -32,6 +32,9 @@ class SessionRequest:
         Settings that differ from the bot's for this session, as (key, text).
     speed
         Market seconds per second; 0 for as fast as possible.
+    universe
+        Version of the published universe that the symbols were taken from; blank for none. On the
+        command line also ``latest`` or a stamp: `rigd.hosts.universe.applied` resolves it.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class SessionRequest:
     bar_stamp: str = "start"
     overrides: tuple[tuple[str, str], ...] = ()
     speed: float = 0.0
+    universe: str = ""
 
     def __post_init__(self) -> None:
         for symbol in self.symbols:
@@ -58,9 +62,12 @@ class SessionRequest:
         if not 0.0 <= self.speed <= MAX_SPEED:
             msg = f"speed must be 0 (as fast as possible) to {MAX_SPEED:.0f}, was {self.speed}"
             raise ConfigError(msg)
-        if self.data and (self.day is None or not self.symbols):
+        named = bool(self.symbols or self.universe)
+        if self.data and (self.day is None or not named):
             msg = "a session on bar files must name its day and its symbols"
-            raise ConfigError(msg, fix="add --date YYYY-MM-DD and --symbols A,B")
+            raise ConfigError(
+                msg, fix="add --date YYYY-MM-DD and --symbols A,B, or --universe latest"
+            )
 
     def to_json(self) -> str:
         """Return the request as JSON with sorted keys."""
@@ -74,6 +81,7 @@ class SessionRequest:
             ("--data", self.data),
             ("--date", self.day.isoformat() if self.day else ""),
             ("--symbols", ",".join(self.symbols)),
+            ("--universe", self.universe),
             ("--bar-stamp", "" if self.bar_stamp == "start" else self.bar_stamp),
             ("--speed", f"{self.speed:g}" if self.speed else ""),
             *(("--set", f"{key}={value}") for key, value in self.overrides),
@@ -93,6 +101,7 @@ class SessionRequest:
                 bar_stamp=str(values["bar_stamp"]),
                 overrides=tuple((str(key), str(value)) for key, value in values["overrides"]),
                 speed=float(values["speed"]),
+                universe=str(values.get("universe", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             msg = f"a session request must be what rigd wrote, found {error!r}"

@@ -15,6 +15,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rigd.config.choices import LogFormat
 from rigd.core.errors import LogicError
 from rigd.core.events import (
     BarsDropped,
@@ -45,12 +46,15 @@ from rigd.core.orders import Purpose
 from rigd.core.values import STRATEGIES
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key, setting
-from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
+from rigd.reporting.rows import Field, Kind, Value, header_line, make_row, row_line
 from rigd.reporting.telling import Level, Memory, Told, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
+    from rigd.config.schema import Settings
+    from rigd.core.values import BotIdentity, Profile
     from rigd.reporting.outputs import Outputs
 
 WRITER = "rigd.reporting.logs"
@@ -81,6 +85,9 @@ LOG_FIELDS: tuple[Field, ...] = (
     Field("details", Kind.OBJECT, "what else the record holds"),
 )
 """The schema of every log row."""
+
+UNIVERSE = "universe"
+"""What the column ``session`` holds where a row tells of the universe."""
 
 _EMERGENCY = frozenset({Command.KILL, Command.SHUTDOWN})
 
@@ -262,6 +269,65 @@ def log_row(entry: Entry, told: Told, started: SessionStarted) -> dict[str, Valu
             "details": told.details,
         },
     )
+
+
+def tell_universe(
+    outputs: Outputs,
+    *,
+    at: datetime,
+    level: Level,
+    event: str,
+    number: int,
+    bot: BotIdentity,
+    profile: Profile,
+    message: str,
+    details: Mapping[str, object],
+    settings: Settings,
+) -> None:
+    """Append a row about the universe, which no session's journal holds, to screener.log.
+
+    Parameters
+    ----------
+    outputs
+        The door to the standing files.
+    at
+        When, UTC.
+    level, event, message, details
+        What happened.
+    number
+        Number of the row within its command.
+    bot, profile
+        Whose universe.
+    settings
+        LOG_FORMAT, DEBUG_LOG_LEVEL and ENABLE_LOGGING.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    if not settings.enable_logging or level < Level[settings.debug_log_level.value.upper()]:
+        return
+    row = make_row(
+        LOG_FIELDS,
+        {
+            "timestamp": at,
+            "level": level.name,
+            "event": event,
+            "session": UNIVERSE,
+            "seq": number,
+            "bot": str(bot),
+            "profile": profile.value,
+            "test_mode": False,
+            "broker": bot.broker_code,
+            "message": message,
+            "details": details,
+        },
+    )
+    name, title = "screener.log", header_line(LOG_FIELDS)
+    if settings.log_format is LogFormat.CSV and title.encode() not in outputs.read(name):
+        outputs.append_line(name, title, writer=WRITER)
+    outputs.append_line(name, row_line(row, LOG_FIELDS, settings.log_format), writer=WRITER)
 
 
 def session_logs(entries: Iterable[Entry]) -> dict[str, bytes]:

@@ -235,6 +235,28 @@ def remove(path: Path) -> bool:
     return True
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and the files in it durably; without it, do nothing.
+
+    Parameters
+    ----------
+    folder
+        A folder of files alone.
+
+    Raises
+    ------
+    StorageError
+        If the system refuses, or the folder holds another folder.
+    """
+    if not folder.is_dir():
+        return
+    with storage_errors(f"remove folder {folder.name}"):
+        for path in sorted(folder.iterdir()):
+            path.unlink()
+        folder.rmdir()
+        sync_folder(folder.parent)
+
+
 def repoint(link: Path, target: Path) -> None:
     """Let a symbolic link such as ``runs/latest`` point to `target`, atomically.
 

@@ -42,6 +42,7 @@ METHODS = {
         "positions* account* clock* poll"
     ),
     "Projection": "advance",
+    "UniverseProvider": "symbols details",
     "FundamentalsSource": "fundamentals",
     "ImbalanceSource": "imbalance",
     "OptionSource": "put closes",
@@ -131,6 +132,8 @@ def test_real_part_and_fake_have_the_shape_of_their_port(port: type, cls: type) 
         (ports.Feed.spread, "self symbol minute"),
         (ports.Feed.vix, "self day"),
         (ports.Projection.advance, "self entry"),
+        (ports.UniverseProvider.symbols, "self day"),
+        (ports.UniverseProvider.details, "self symbols day"),
     ],
     ids=lambda value: getattr(value, "__qualname__", ""),
 )

@@ -17,6 +17,7 @@ from rigd.store.files import (
     extend,
     make_folder,
     remove,
+    remove_folder,
     replace,
     repoint,
 )
@@ -206,3 +207,17 @@ def test_a_published_file_is_whole_and_costs_no_sync(
         files.publish(tmp_path / "lease.json", b"three")
     assert [path.name for path in tmp_path.iterdir()] == ["lease.json"]
     assert (tmp_path / "lease.json").read_bytes() == b"two"
+
+
+def test_a_folder_of_files_is_removed(tmp_path: Path) -> None:
+    """The files go with it; removing it twice is no error; a folder inside stops it."""
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"1")
+    (folder / ".a.tmp").write_bytes(b"2")
+    remove_folder(folder)
+    assert not folder.exists()
+    remove_folder(folder)
+    (folder / "inner").mkdir(parents=True)
+    with pytest.raises(StorageError, match="remove folder build"):
+        remove_folder(folder)
