@@ -44,7 +44,7 @@ class CommandReader:
 
     def __init__(self, flags: Flags | None, clock: ControlClock, interval_s: float) -> None:
         self._flags = flags
-        self._clock = clock
+        self.clock = clock
         self._interval_s = interval_s
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
@@ -60,7 +60,7 @@ class CommandReader:
     def due(self) -> CommandObeyed | None:
         """Return the strongest command since the last call; None when there is none."""
         found = self._taken()
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if self._flags is not None and now >= self._next_read:
             self._next_read = now + self._interval_s
             seen = self._flags.read()

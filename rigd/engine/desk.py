@@ -9,16 +9,19 @@ from typing import Any
 
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
-from rigd.core.errors import DataError
+from rigd.core.emergencies import Emergency, Response
+from rigd.core.errors import DataError, LogicError
 from rigd.core.ids import client_order_id
 from rigd.core.money import price_from_float
 from rigd.core.orders import Purpose
-from rigd.core.ports import Broker, Feed
+from rigd.core.ports import Alerts, Broker, Feed
 from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
+from rigd.engine.watchdog import Watchdog
 from rigd.enhancements.contract import Enhancement
+from rigd.risk.defense_mode import DefenseMode
 from rigd.risk.kill_switch import KillSwitch
 from rigd.risk.last_door import LastDoor
 from rigd.strategy.router import RunnableStrategy
@@ -39,6 +42,11 @@ class Runner:
         return self.plan.strategy.name
 
 
+def _nobody_meets(event: Emergency, detail: str) -> Response:
+    msg = f"an emergency must be met by a session, found none for {event}: {detail}"
+    raise LogicError(msg)
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """The shared state of one session.
@@ -57,6 +65,18 @@ class Desk:
         Puts the kill switch's state on disk.
     obey
         Takes in a command that has arrived; asked between stages, so that a kill waits for none.
+    opening_equity
+        The account's equity when the session began [currency].
+    held_back
+        Why new risk stays suspended although the books agree, such as ``clock``.
+    data_down
+        Whether the market data is down.
+    collared
+        Whether exits go as limit orders within the price collar (SPEC §9).
+    meet
+        Does what the table of emergencies says about an event.
+    save_defense
+        Puts the state of defense mode on disk.
     """
 
     identity: BotIdentity
@@ -75,14 +95,27 @@ class Desk:
     kill_switch: KillSwitch
     float_amount: Decimal
     session_cap: Decimal
-    defense: bool
+    defense_mode: DefenseMode
+    opening_equity: Decimal
+    watchdog: Watchdog
+    alerts: Alerts
     expected_slippage: float
     runners: list[Runner] = field(default_factory=list)
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True
     gap_seen: bool = False
+    held_back: set[str] = field(default_factory=set)
+    data_down: bool = False
+    collared: bool = False
+    save_defense: Callable[[], None] = lambda: None
+    meet: Callable[[Emergency, str], Response] = _nobody_meets
     save_latch: Callable[[], None] = lambda: None
     obey: Callable[[], None] = lambda: None
+
+    @property
+    def defense(self) -> bool:
+        """Whether the limits are compressed."""
+        return self.defense_mode.on
 
     def order_id(self, strategy: str, symbol: str, signal_minute: int, leg: str) -> str:
         """Return the deterministic id of one leg of a signal."""

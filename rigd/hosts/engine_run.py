@@ -14,6 +14,7 @@ from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.values import SelfCheck
+from rigd.engine import watchdog
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
@@ -22,6 +23,8 @@ from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.reporting.status import Live, PositionLine, status_document
+from rigd.risk import defense_mode
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
@@ -129,7 +132,7 @@ class EngineRun:
         live = self._live()
         if live is None or self._projections is None:
             return {"state": "initialize", "pid": os.getpid()}
-        inputs = self._projections.status.inputs(live)
+        inputs = self._projections.status.inputs(live, defense=self._defense())
         if inputs is None:
             return {"state": "initialize", "pid": os.getpid()}
         document: dict[str, Any] = json.loads(status_document(inputs))
@@ -255,6 +258,8 @@ class EngineRun:
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            defense=read_defense(self._tree.defense_state),
+            save_defense=self._save_defense,
         )
 
     def _housekeep(self, _minute: int) -> None:
@@ -274,20 +279,22 @@ class EngineRun:
 
     def _beat(self) -> None:
         market = iso(self._session.desk.clock.now()) if self._session else ""
-        line = json.dumps({
-            "timestamp": iso(self._clock.now()),
-            "event": "heartbeat",
+        fields = {
             "pid": os.getpid(),
             "session": self._key(),
             "market_time": market,
             "profile": self._bot.profile.value,
-        })
-        self._registry.append_line("heartbeat.log", line, writer="rigd.engine.watchdog")
+        }
+        line = watchdog.beat_line(self._clock, fields)
+        self._registry.append_line("heartbeat.log", line, writer=watchdog.WRITER)
 
     def _publish_status(self) -> None:
         live = self._live()
         if live is not None and self._projections is not None:
-            self._projections.status.publish(live)
+            self._projections.status.publish(live, defense=self._defense())
+
+    def _defense(self) -> bool:
+        return self._session is not None and self._session.desk.defense
 
     def _live(self) -> Live | None:
         if self._session is None:
@@ -357,8 +364,12 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = latch_text(state, self._bot.profile)
+        content = state_text(state, self._bot.profile)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+
+    def _save_defense(self, state: DefenseState) -> None:
+        content = state_text(state, self._bot.profile)
+        self._registry.write("defense_state.json", content, writer="rigd.engine.session")
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)
@@ -393,8 +404,21 @@ def without_key_id(check: SelfCheck) -> SelfCheck:
     return check
 
 
-def latch_text(state: LatchState, profile: Profile) -> bytes:
-    """Return the content of risk_state.json."""
+def read_defense(path: Path) -> DefenseState:
+    """Return what defense mode of a bot left behind: on when its file is broken."""
+    if not path.exists():
+        return DefenseState()
+    try:
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return defense_mode.unreadable(f"{path.name}: {error}")
+    if isinstance(held, dict):
+        held.pop("profile", None)
+    return DefenseState.from_json(held)
+
+
+def state_text(state: LatchState | DefenseState, profile: Profile) -> bytes:
+    """Return the content of risk_state.json or defense_state.json."""
     fields = {"profile": profile.value} | state.to_json()
     return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 

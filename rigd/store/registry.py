@@ -218,6 +218,13 @@ _OTHER = (
         "risk_bot",
         Format.JSON,
     ),
+    _file(
+        "defense_state.json",
+        "{bot}/defense_state.json",
+        "rigd.engine.session",
+        "risk_bot",
+        Format.JSON,
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rigd.core.errors import ExitCode
-from rigd.hosts.engine_run import latch_text
+from rigd.hosts.engine_run import state_text
 from rigd.risk.kill_switch import Cause, LatchState
 from tests.hosts.homes import bot_of, demo, fields, listing
 
@@ -60,7 +60,7 @@ def test_a_latched_switch_is_shown_and_reset(rigd, home) -> None:
     tree = home.bot(bot.identity)
     tree.root.mkdir(parents=True)
     state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000")
-    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    tree.risk_state.write_bytes(state_text(state, bot.profile))
     said = rigd(home, "risk", "show")
     assert "LATCHED: daily_loss_limit: lost 6000" in said.out
     assert said.out.splitlines()[-1].startswith("next: rigd risk reset")

@@ -498,7 +498,7 @@ def test_each_entry_rests_on_an_allowed_verdict() -> None:
 
 @pytest.mark.parametrize("command", CODES)
 def test_a_fatal_error_while_closing_ends_in_error(command) -> None:
-    """Whatever closes the session already, a fatal error is the stronger end: exit code 1."""
+    """SPEC §9a: a fatal error is the stronger end, recorded alone once a shutdown is triggered."""
     run = world(FRIDAY)
 
     def ask(minute: int) -> None:
@@ -509,7 +509,8 @@ def test_a_fatal_error_while_closing_ends_in_error(command) -> None:
 
     run.run(ask)
     closed = run.session.closed
-    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, BotState.ERROR)
+    last = BotState.SHUTDOWN if command is Command.SHUTDOWN else BotState.ERROR
+    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, last)
     assert_sound(run)
 
 

@@ -27,7 +27,7 @@ from rigd.core.events import (
 )
 from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import finishing, records
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch, without_key_id
+from rigd.hosts.engine_run import EngineRun, state_text, read_latch, without_key_id
 from rigd.hosts.replay import NAP_S
 from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary
@@ -402,7 +402,7 @@ def test_a_kill_switch_that_cannot_be_read_is_closed(tmp_path) -> None:
     state = LatchState(
         tripped=True, cause=Cause.LOSS_LIMIT, detail="x", at=datetime(2026, 1, 2, tzinfo=UTC)
     )
-    path.write_bytes(latch_text(state, Profile.TEST))
+    path.write_bytes(state_text(state, Profile.TEST))
     assert read_latch(path) == state
     assert fields(path)["profile"] == "TEST"
 

@@ -22,7 +22,7 @@ from rigd.core.errors import (
 from rigd.core.events import Command, CommandObeyed
 from rigd.core.values import SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
+from rigd.hosts.engine_run import EngineRun, state_text, read_latch
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
 from rigd.hosts.records import entries_of, verify_record
@@ -168,7 +168,7 @@ def test_a_latched_kill_switch_refuses_until_it_is_reset(tmp_path, door) -> None
     tree = home.bot(bot.identity)
     tree.root.mkdir(parents=True)
     state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000 of 100000")
-    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    tree.risk_state.write_bytes(state_text(state, bot.profile))
     with pytest.raises(Latched, match="lost 6000") as caught:
         launcher(home).launch(ONE_SYMBOL)
     assert caught.value.exit_code is ExitCode.HALTED

@@ -8,7 +8,7 @@ import pytest
 from rigd.core.errors import AlreadyRunning, ConfigError
 from rigd.core.events import Command
 from rigd.hosts import operator
-from rigd.hosts.engine_run import latch_text, read_latch
+from rigd.hosts.engine_run import state_text, read_latch
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
 from rigd.store.locks import SessionLock
@@ -29,7 +29,7 @@ def bot(tmp_path):
 def latch(bot) -> None:
     tree = bot.home.bot(bot.identity)
     tree.root.mkdir(parents=True, exist_ok=True)
-    tree.risk_state.write_bytes(latch_text(LATCHED, bot.profile))
+    tree.risk_state.write_bytes(state_text(LATCHED, bot.profile))
 
 
 def audit(home: Home) -> list[dict]:
