@@ -48,6 +48,7 @@ class CommandReader:
         self._interval_s = interval_s
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
+        self._failed: list[tuple[BaseException, str]] = []
         self._lock = threading.Lock()
 
     def ask(self, command: Command, source: str, why: str) -> None:
@@ -56,6 +57,19 @@ class CommandReader:
             self._asked.append(
                 CommandObeyed(command=command, source=source, signed=False, by="process", why=why)
             )
+
+    def report(self, error: BaseException, context: str) -> None:
+        """Take in an exception that nobody caught, from any thread; the session fails by it."""
+        with self._lock:
+            self._failed.append((error, context))
+
+    def failures(self) -> list[tuple[BaseException, str]]:
+        """Return and forget the exceptions that nobody caught."""
+        if not self._failed:
+            return []
+        with self._lock:
+            failed, self._failed = self._failed, []
+        return failed
 
     def due(self) -> CommandObeyed | None:
         """Return the strongest command since the last call; None when there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -47,6 +47,11 @@ def _nobody_meets(event: Emergency, detail: str) -> Response:
     raise LogicError(msg)
 
 
+async def _nobody_reconciles(reason: str) -> None:
+    msg = f"the broker must be compared with by a session, found none for {reason}"
+    raise LogicError(msg)
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """The shared state of one session.
@@ -75,6 +80,8 @@ class Desk:
         Whether exits go as limit orders within the price collar (SPEC §9).
     meet
         Does what the table of emergencies says about an event.
+    reconcile
+        Compares with the broker, for the reason given.
     save_defense
         Puts the state of defense mode on disk.
     """
@@ -109,6 +116,7 @@ class Desk:
     collared: bool = False
     save_defense: Callable[[], None] = lambda: None
     meet: Callable[[Emergency, str], Response] = _nobody_meets
+    reconcile: Callable[[str], Awaitable[object]] = _nobody_reconciles
     save_latch: Callable[[], None] = lambda: None
     obey: Callable[[], None] = lambda: None
 

@@ -9,11 +9,33 @@ from __future__ import annotations
 import traceback
 from pathlib import PurePath
 
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import RigdError, error_type_of
 from rigd.core.events import ErrorCaptured
 
 TRACE_LIMIT = 4000
 """Characters of a traceback that the journal keeps; the end says the most."""
+
+
+def event_of(error: BaseException, strategy: str) -> Emergency:
+    """Return which event of the table of emergencies an unexpected exception is.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+    strategy
+        The strategy whose own code raised it; blank for everything else.
+
+    Returns
+    -------
+    Emergency
+        A strategy's fault is its own; everything else is critical, and so is a process that is
+        exhausted.
+    """
+    if strategy and not isinstance(error, MemoryError):
+        return Emergency.PLAIN_ERROR
+    return Emergency.CRITICAL_ERROR
 
 
 def captured(

@@ -16,7 +16,7 @@ from rigd.core.emergencies import (
     Emergency,
     response_to,
 )
-from rigd.core.errors import BrokerError, ExitCode, LogicError
+from rigd.core.errors import BrokerError, ConfigError, ExitCode, LogicError
 from rigd.core.events import (
     Command,
     CommandObeyed,
@@ -40,8 +40,9 @@ from rigd.core.lifecycle import (
 )
 from rigd.core.values import ExitReason
 from rigd.engine import candidates, pipeline, protection, recovery, sending, vigil
+from rigd.engine.error_handler import event_of
 from rigd.engine.portfolio import STALE_EXIT
-from rigd.risk.defense import limits_table
+from rigd.risk.defense import limits_in_force, limits_table
 from rigd.risk.defense_mode import Trigger
 from rigd.risk.kill_switch import worst
 
@@ -94,6 +95,7 @@ class Session:
         self.desk = desk
         desk.obey = self.obey
         desk.meet = self.meet
+        desk.reconcile = self.reconcile
         self._commands = commands
         self._opening_cash = opening_cash
         self._minute = -1
@@ -122,12 +124,15 @@ class Session:
     async def begin(self) -> None:
         """Take in what a crash may have left and reconcile, before any signal counts."""
         desk = self.desk
+        limits_in_force(desk.settings, defense=desk.defense)
         self.closing = self._interrupted_closing()
         desk.entries_allowed = self.closing is None
         desk.collared = desk.recorder.facts.collared
         self._take_up_defense()
         self._unsent = await recovery.settle_unanswered(desk)
-        await self.reconcile("resume" if desk.recorder.facts.resumed else "start")
+        found = await self.reconcile("resume" if desk.recorder.facts.resumed else "start")
+        if found is None:
+            self._refuse_to_start()
         await self._send_unsent()
         if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
             self._record_latch()
@@ -148,13 +153,13 @@ class Session:
 
     async def before_minute(self, minute: int) -> None:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
+        desk = self.desk
         self.obey()
-        await vigil.keep(self)
+        await vigil.keep(desk)
         if self.closing is not None:
             await self._close_out()
             return
         self._walk_states(minute)
-        desk = self.desk
         if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
             await self.reconcile("gap")
         if not desk.orders.idle:
@@ -165,6 +170,15 @@ class Session:
                 if protection.time_is_up(desk, position, minute):
                     await protection.close_position(desk, position, minute, ExitReason.TIMEOUT)
             await protection.protect_all(desk, minute)
+
+    def _refuse_to_start(self) -> None:
+        """Refuse a session that has not begun while the broker is silent (SPEC §9a)."""
+        if group_of(self.state) is not StateGroup.SETUP or self.closing is not None:
+            return
+        cell = self.meet(Emergency.BROKER_DOWN, "the broker does not answer at the start")
+        if Effect.REFUSE in cell.effects:
+            msg = "self-check failed: the broker must answer before the session begins"
+            raise ConfigError(msg, fix="rigd doctor, then start again")
 
     def is_quiet(self, minute: int) -> bool:
         """Tell whether nothing is due at the start and the open of a minute.
@@ -209,7 +223,8 @@ class Session:
         if slice_.bars:
             desk.watchdog.saw_bar(desk.clock.now())
         self.obey()
-        await vigil.keep(self)
+        await vigil.keep(desk)
+        desk.watchdog.decide()
         if self.closing is None:
             await pipeline.run(desk, slice_)
         else:
@@ -275,7 +290,9 @@ class Session:
         return self.closing is not None and self._nothing_open()
 
     def obey(self) -> None:
-        """Take in the strongest command that has arrived."""
+        """Take in the strongest command that has arrived, and what failed outside the session."""
+        for error, context in self._commands.failures():
+            self.fail(error, context)
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
@@ -283,7 +300,7 @@ class Session:
     def fail(self, error: BaseException, context: str) -> None:
         """Record a fatal error and do what the table says: close what is open, end in error."""
         sending.record_error(self.desk, error, "", context, fatal=True)
-        self.meet(Emergency.CRITICAL_ERROR, f"fatal: {type(error).__name__}")
+        self.meet(event_of(error, ""), f"fatal: {type(error).__name__} in {context}")
 
     def meet(self, event: Emergency, detail: str) -> Response:
         """Do what the table of emergencies says about an event in the present state.

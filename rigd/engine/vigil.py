@@ -16,38 +16,36 @@ from rigd.engine import sending
 from rigd.engine.watchdog import CLOCK_TOLERANCE, HealthReport, Part
 
 if TYPE_CHECKING:
-    from rigd.engine.session import Session
+    from rigd.engine.desk import Desk
 
 TOPIC = "watchdog"
 """Topic of the notes on what came back."""
 
 
-async def keep(session: Session) -> None:
+async def keep(desk: Desk) -> None:
     """Take in what the watchdog found since the last slice.
 
     Parameters
     ----------
-    session
-        The session that acts.
+    desk
+        The session's desk.
     """
-    desk = session.desk
     for report in desk.watchdog.look(desk.orders.working()):
         if report.healthy:
-            _note_recovery(session, report)
+            _note_recovery(desk, report)
         elif report.part is Part.BROKER:
-            await _lose_broker(session, report)
+            await _lose_broker(desk, report)
         elif report.part is Part.DATA:
-            _lose_data(session, report)
+            _lose_data(desk, report)
         elif report.part is Part.CLOCK:
-            await _check_clock(session, report)
+            await _check_clock(desk, report)
         elif report.part is Part.HEARTBEAT:
-            await _wake(session, report)
+            await _wake(desk, report)
         else:
-            _miss_fill(session, report)
+            _miss_fill(desk, report)
 
 
-def _note_recovery(session: Session, report: HealthReport) -> None:
-    desk = session.desk
+def _note_recovery(desk: Desk, report: HealthReport) -> None:
     if report.part is Part.DATA:
         desk.data_down = False
     else:
@@ -55,23 +53,24 @@ def _note_recovery(session: Session, report: HealthReport) -> None:
     desk.recorder.record(NoteMade(topic=TOPIC, text=f"{report.part}: {report.detail}"))
 
 
-async def _lose_broker(session: Session, report: HealthReport) -> None:
+async def _lose_broker(desk: Desk, report: HealthReport) -> None:
     """Meet the outage once; while the session closes, every minute that it lasts (SPEC §9a)."""
-    suspends = Effect.SUSPEND in response_to(Emergency.BROKER_DOWN, session.state).effects
+    suspends = (
+        Effect.SUSPEND in response_to(Emergency.BROKER_DOWN, desk.recorder.facts.state).effects
+    )
     if not (report.repeated and suspends):
-        session.meet(Emergency.BROKER_DOWN, report.detail)
+        desk.meet(Emergency.BROKER_DOWN, report.detail)
     if suspends:
-        await session.reconcile("broker")
+        await desk.reconcile("broker")
 
 
-def _lose_data(session: Session, report: HealthReport) -> None:
-    session.desk.data_down = True
-    session.meet(Emergency.DATA_DOWN, report.detail)
+def _lose_data(desk: Desk, report: HealthReport) -> None:
+    desk.data_down = True
+    desk.meet(Emergency.DATA_DOWN, report.detail)
 
 
-async def _check_clock(session: Session, report: HealthReport) -> None:
+async def _check_clock(desk: Desk, report: HealthReport) -> None:
     """Freeze new risk, compare our time with the broker's, then go on or halt."""
-    desk = session.desk
     desk.held_back.add(Part.CLOCK)
     sending.suspend(desk, report.detail)
     try:
@@ -88,20 +87,18 @@ async def _check_clock(session: Session, report: HealthReport) -> None:
         sending.halt(desk, f"the clock jumped and is {found}")
         return
     desk.held_back.discard(Part.CLOCK)
-    await session.reconcile("clock")
+    await desk.reconcile("clock")
 
 
-async def _wake(session: Session, report: HealthReport) -> None:
+async def _wake(desk: Desk, report: HealthReport) -> None:
     """Ask the broker first: what we knew is older than the lease (FAULTS T03)."""
-    desk = session.desk
     desk.alerts.raise_alert("heartbeat", report.detail, critical=False)
     sending.suspend(desk, report.detail)
-    await session.reconcile("wake")
+    await desk.reconcile("wake")
 
 
-def _miss_fill(session: Session, report: HealthReport) -> None:
+def _miss_fill(desk: Desk, report: HealthReport) -> None:
     """Tell that an order got no fill, and look it up: an unresolved order."""
-    desk = session.desk
     order = desk.orders.get(report.subject)
     strategy = order.intent.strategy if order else ""
     error = BrokerError(f"order {report.subject}: {report.detail}")

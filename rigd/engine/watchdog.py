@@ -36,6 +36,9 @@ JUMP_S = 2.0
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """How far the broker's time may be from ours [seconds] (FAULTS T02)."""
 
+DECISION_S = 5.0
+"""A decision older than this is not sent any more [seconds] (FAULTS T03)."""
+
 FILL_TIMEOUT = timedelta(minutes=3)
 """A market order that works for longer without a fill misses one."""
 
@@ -120,7 +123,7 @@ class Watchdog:
         self._connection = connection
         self._day = day
         self._wall = control.now()
-        self._monotonic = control.monotonic()
+        self._monotonic = self._decided = control.monotonic()
         self._down: dict[Part, datetime] = {}
         self._last_bar: datetime | None = None
         self._waiting: dict[str, datetime] = {}
@@ -129,6 +132,14 @@ class Watchdog:
     def saw_bar(self, at: datetime) -> None:
         """Note that a bar of some symbol arrived."""
         self._last_bar = at
+
+    def decide(self) -> None:
+        """Note that the decisions of a slice begin now."""
+        self._decided = self._control.monotonic()
+
+    def too_old(self) -> bool:
+        """Tell whether the slice's decisions were overtaken by a stall (FAULTS T03)."""
+        return not self._control.monotonic() - self._decided <= DECISION_S
 
     def look(self, working: Iterable[Order] = ()) -> list[HealthReport]:
         """Return what changed since the last look, and outages that last a minute longer.

@@ -15,7 +15,7 @@ from rigd.core.events import Command, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.values import SelfCheck
 from rigd.engine import watchdog
-from rigd.hosts import finishing, records, replay, wiring
+from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
@@ -112,6 +112,11 @@ class EngineRun:
         Finished
             The state of the books and the warnings.
         """
+        uncaught.watch_loop(self.commands.report)
+        with uncaught.handed_on(self.commands.report):
+            return await self._run_locked()
+
+    async def _run_locked(self) -> Finished:
         make_folder(self._tree.root)
         what = f"session {self.plan.day.day.isoformat()}_{self.place.number}"
         with SessionLock(self._tree.lock, what=what, clock=self._clock):

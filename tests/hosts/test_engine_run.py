@@ -27,7 +27,7 @@ from rigd.core.events import (
 )
 from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import finishing, records
-from rigd.hosts.engine_run import EngineRun, state_text, read_latch, without_key_id
+from rigd.hosts.engine_run import EngineRun, read_latch, state_text, without_key_id
 from rigd.hosts.replay import NAP_S
 from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary

@@ -22,7 +22,7 @@ from rigd.core.errors import (
 from rigd.core.events import Command, CommandObeyed
 from rigd.core.values import SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
-from rigd.hosts.engine_run import EngineRun, state_text, read_latch
+from rigd.hosts.engine_run import EngineRun, read_latch, state_text
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
 from rigd.hosts.operator import clear_flags, reset_risk
 from rigd.hosts.records import entries_of, verify_record

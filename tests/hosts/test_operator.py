@@ -8,7 +8,7 @@ import pytest
 from rigd.core.errors import AlreadyRunning, ConfigError
 from rigd.core.events import Command
 from rigd.hosts import operator
-from rigd.hosts.engine_run import state_text, read_latch
+from rigd.hosts.engine_run import read_latch, state_text
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
 from rigd.store.locks import SessionLock
