@@ -10,7 +10,6 @@ import pytest
 from rigd.core.events import (
     AlertRaised,
     CandidateJudged,
-    EmergencyMet,
     ErrorCaptured,
     NoteMade,
     OrderIntent,
@@ -141,16 +140,6 @@ def test_a_missing_fill_is_an_alert_and_an_unresolved_order() -> None:
     assert table.desk.gap_seen
     logs = error_logs(table.journal.entries())
     assert order.intent.cl_ord_id.encode() in logs["unresolved_orders.log"]
-
-
-def test_many_refusals_are_met_like_an_outage_and_end_with_a_reconciliation() -> None:
-    """SPEC §9: repeated rejects suspend entries; the next reconciliation resumes."""
-    run = world(FRIDAY, sim_reject_rate="1", max_trades="3")
-    run.run()
-    met = run.journal.records(EmergencyMet)
-    assert {each.event for each in met} == {"broker down"}
-    assert modes(run.journal)[:2] == [RiskMode.REDUCING, RiskMode.ACTIVE]
-    assert run.journal.records(AlertRaised)
 
 
 def test_what_came_back_is_noted() -> None:
