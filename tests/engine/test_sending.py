@@ -10,14 +10,22 @@ import pytest
 
 from rigd.core.errors import (
     AuthError,
+    LogicError,
     NotSupported,
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
     Unavailable,
 )
-from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
-from rigd.core.orders import OrdStatus
+from rigd.core.events import (
+    CancelIntent,
+    ErrorCaptured,
+    FillRecorded,
+    OrderIntent,
+    OrderUpdated,
+    TradeClosed,
+)
+from rigd.core.orders import OrdStatus, Purpose
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -214,3 +222,14 @@ def test_replacing_names_the_order_that_it_replaces() -> None:
     table.send("stop/2", replaces=old.intent.cl_ord_id)
     assert (table.broker.count("submit"), table.broker.count("replace")) == (1, 1)
     assert old.status is OrdStatus.REPLACED
+
+
+@pytest.mark.parametrize("qty", ["0", "-1", "NaN", "Infinity", "1.0000001"])
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.EXIT])
+def test_a_quantity_that_is_none_is_refused_before_the_journal(qty, purpose) -> None:
+    """FAULTS X02: zero, negative, too fine or not a number: no intent, nothing on the wire."""
+    table = Table()
+    with pytest.raises(LogicError, match="a quantity must be positive with at most 6 places"):
+        table.send(qty=Decimal(qty), purpose=purpose)
+    assert table.journal.records(OrderIntent) == []
+    assert table.broker.count("submit") == 0
