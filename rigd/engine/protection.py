@@ -247,6 +247,11 @@ async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, 
     cl_ord_id = _leg(desk, position, f"{purpose}/{label}")
     if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
+    qty = position.qty
+    if current is None and _may_be_closing(desk, position):
+        qty = await _closable(desk, position)
+        if qty <= ZERO:
+            return
     stop = purpose is Purpose.STOP
     await sending.send(
         desk,
@@ -257,7 +262,7 @@ async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, 
             symbol=position.symbol,
             direction=position.direction,
             side=position.direction.exit_side,
-            qty=position.qty,
+            qty=qty,
             ord_type=OrdType.STOP if stop else OrdType.LIMIT,
             limit_price=None if stop else price,
             stop_price=price if stop else None,
@@ -270,6 +275,14 @@ async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, 
             note="",
             epoch=desk.epoch,
         ),
+    )
+
+
+def _may_be_closing(desk: Desk, position: Position) -> bool:
+    """Tell whether another order of the position's group may have filled without our knowing."""
+    return any(
+        order.intent.oco_group == position.entry_id and order.evidence != sending.NOT_SENT
+        for order in desk.orders
     )
 
 

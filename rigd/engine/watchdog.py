@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.core.clock import iso
 from rigd.core.orders import OrdType
+from rigd.core.values import SelfCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rigd.config.schema import Settings
     from rigd.core.ports import Clock, Connection, ControlClock
     from rigd.core.values import SessionDay
     from rigd.engine.broker_line import BrokerLine
@@ -228,6 +230,33 @@ class Watchdog:
                     HealthReport(part=Part.FILL, healthy=False, detail=detail, subject=name)
                 )
         self._waiting = waiting
+
+
+def self_check(settings: Settings) -> SelfCheck:
+    """Check that every part has a positive time to be silent, shorter than the lease for the beat.
+
+    Parameters
+    ----------
+    settings
+        The session's settings.
+
+    Returns
+    -------
+    SelfCheck
+        Names the keys that would let a failure pass.
+    """
+    times = {
+        "BROKER_OUTAGE_S": settings.broker_outage_s,
+        "MARKET_DATA_STALE_S": settings.market_data_stale_s,
+        "LEASE_S": settings.lease_s,
+        "HEARTBEAT_INTERVAL_S": settings.heartbeat_interval_s,
+    }
+    wrong = [key for key, seconds in times.items() if not 0.0 < seconds < float("inf")]
+    if not settings.heartbeat_interval_s < settings.lease_s:
+        wrong.append("HEARTBEAT_INTERVAL_S must be below LEASE_S")
+    told = ", ".join(f"{key} {seconds:g}" for key, seconds in times.items())
+    detail = f"must be positive: {', '.join(wrong)}" if wrong else told
+    return SelfCheck(name="engine.watchdog", passed=not wrong, detail=detail)
 
 
 def beat_line(clock: Clock, fields: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from rigd.broker.simulated.exchange import SimExchange
     from rigd.core.events import Entry
     from rigd.core.orders import Account
-    from rigd.core.ports import ControlClock, IdSource
+    from rigd.core.ports import Broker, ControlClock, IdSource
     from rigd.core.values import Bar, Profile
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
@@ -137,7 +137,7 @@ class EngineRun:
         live = self._live()
         if live is None or self._projections is None:
             return {"state": "initialize", "pid": os.getpid()}
-        inputs = self._projections.status.inputs(live, defense=self._defense())
+        inputs = self._projections.status.inputs(live)
         if inputs is None:
             return {"state": "initialize", "pid": os.getpid()}
         document: dict[str, Any] = json.loads(status_document(inputs))
@@ -189,14 +189,7 @@ class EngineRun:
         broker = wiring.simulated_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
-            self._session = await wiring.open_session(
-                self.plan,
-                self._start(),
-                broker,
-                self._journal,
-                self.commands,
-                (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
-            )
+            self._session = await self._opened(broker, ledger)
             self._housekeep(0)
             await replay.run(
                 self._session,
@@ -208,6 +201,19 @@ class EngineRun:
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
+
+    async def _opened(self, broker: Broker, ledger: Ledger) -> Session:
+        """Open the session; a refused launch stands in the logs too (document 090)."""
+        assert self._journal is not None  # noqa: S101 - opened by the caller
+        checks = (*self._checks(ledger), self._same_cash(ledger, await broker.account()))
+        try:
+            return await wiring.open_session(
+                self.plan, self._start(), broker, self._journal, self.commands, checks
+            )
+        except ConfigError:
+            if self._projections is not None:
+                self._projections.advance()
+            raise
 
     def _same_cash(self, ledger: Ledger, account: Account) -> SelfCheck:
         """Compare the books' cash with the broker's before a new session trusts either."""
@@ -296,10 +302,7 @@ class EngineRun:
     def _publish_status(self) -> None:
         live = self._live()
         if live is not None and self._projections is not None:
-            self._projections.status.publish(live, defense=self._defense())
-
-    def _defense(self) -> bool:
-        return self._session is not None and self._session.desk.defense
+            self._projections.status.publish(live)
 
     def _live(self) -> Live | None:
         if self._session is None:
@@ -390,7 +393,7 @@ class EngineRun:
 def read_latch(path: Path) -> LatchState:
     """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
     if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+        if _was_sealed(path.parent):
             return unreadable(f"{path.name} is gone beside sealed sessions")
         return LatchState()
     try:
@@ -409,9 +412,15 @@ def without_key_id(check: SelfCheck) -> SelfCheck:
     return check
 
 
+def _was_sealed(tree: Path) -> bool:
+    return any((tree / "sessions").glob(f"*/{manifest.NAME}"))
+
+
 def read_defense(path: Path) -> DefenseState:
-    """Return what defense mode of a bot left behind: on when its file is broken."""
+    """Return what defense mode of a bot left behind: on when its file is broken, or was lost."""
     if not path.exists():
+        if _was_sealed(path.parent):
+            return defense_mode.unreadable(f"{path.name} is gone beside sealed sessions")
         return DefenseState()
     try:
         held = json.loads(path.read_bytes())

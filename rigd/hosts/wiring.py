@@ -30,7 +30,7 @@ from rigd.core.events import (
 from rigd.core.orders import Purpose
 from rigd.core.ports import Connection
 from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
-from rigd.engine import selfcheck
+from rigd.engine import error_handler, selfcheck, watchdog
 from rigd.engine.alerting import JournalAlerts
 from rigd.engine.broker_line import BrokerLine
 from rigd.engine.commands import CommandReader
@@ -375,6 +375,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
 async def _answers(settings: Settings, desk: Desk, broker: Broker) -> list[SelfCheck]:
     return [
         *risk_boot.self_checks(settings),
+        watchdog.self_check(settings),
+        error_handler.self_check(),
         *router.self_checks(settings),
         screener.self_check(settings),
         *filters.self_checks(settings, desk.chain),

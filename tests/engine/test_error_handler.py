@@ -6,7 +6,7 @@ import pytest
 
 from rigd.core.emergencies import Emergency
 from rigd.core.errors import BrokerError, ConfigError, LogicError, NetworkError, OutcomeUnknown
-from rigd.engine.error_handler import TRACE_LIMIT, captured, event_of
+from rigd.engine.error_handler import TRACE_LIMIT, captured, event_of, self_check
 
 
 def throw(error: BaseException) -> None:
@@ -69,3 +69,10 @@ def test_a_strategys_fault_is_its_own_and_everything_else_is_critical(
 ) -> None:
     """X10: critical and non-critical logic errors are told apart by whose code raised them."""
     assert event_of(error, strategy) is event
+
+
+def test_the_self_check_tells_a_field_that_is_lost(monkeypatch) -> None:
+    """S13, S14: seven fields come out, or the launch is refused by name."""
+    assert self_check().passed
+    monkeypatch.setattr("rigd.engine.error_handler._trace", lambda _: "")
+    assert self_check().detail == "wrong: raw_exception"

@@ -26,6 +26,7 @@ from rigd.hosts import wiring
 from tests.engine.world import Table, World, settings, truth
 
 if TYPE_CHECKING:
+    from rigd.core.orders import OrderRequest
     from rigd.engine.session import Session
 
 RACES = 1000
@@ -55,10 +56,16 @@ class Weather:
 
 
 class Rough:
-    """A broker whose line loses requests and replies and holds news back; each call once."""
+    """A broker whose line loses requests and replies and holds news back; each call once.
 
-    def __init__(self, broker: Any, weather: Weather) -> None:
-        self._broker, self._weather = broker, weather
+    The simulated exchange refuses a close beyond the position; a real broker would turn it round.
+    So each order that arrives is judged here by the exchange's own book, before it is refused.
+    """
+
+    def __init__(self, broker: Any, weather: Weather, world: World) -> None:
+        self._broker, self._weather, self._world = broker, weather, world
+        self.turning: list[str] = []
+        """Closes that could have filled beyond the position, or beside another live close."""
         self.name, self.capabilities = broker.name, broker.capabilities
 
     def __getattr__(self, name: str) -> Any:
@@ -67,12 +74,31 @@ class Rough:
         async def call(*arguments: object) -> Any:
             if self._weather.strikes():
                 raise Unavailable("request lost")
+            if name in {"submit", "replace"}:
+                self._judge(arguments[-1], arguments[0] if name == "replace" else "")
             answer = await real(*arguments)
             if name in {"submit", "cancel", "replace"} and self._weather.strikes():
                 raise OutcomeUnknown("reply lost")
             return answer
 
         return call
+
+    def _judge(self, request: OrderRequest, replaced: str) -> None:
+        if request.side.opens:
+            return
+        book = self._world.exchange._book
+        held = next((p.qty for p in book.positions() if p.symbol == request.symbol), Decimal(0))
+        beside = [
+            order
+            for order in book.working.values()
+            if order.request.symbol == request.symbol
+            and not order.request.side.opens
+            and order.request.cl_ord_id != replaced
+            and not (request.oco_group and order.request.oco_group == request.oco_group)
+        ]
+        if beside or request.qty > max(Decimal(0), -held * request.side.sign):
+            others = [order.request.cl_ord_id for order in beside]
+            self.turning.append(f"{request.side} {request.qty} of {held}, beside {others}")
 
     def poll(self) -> list:
         return [] if self._weather.strikes() else self._broker.poll()
@@ -91,8 +117,8 @@ def walk(rng: np.random.Generator) -> list[Bar]:
     return bars
 
 
-async def race(seed: int) -> tuple[World, int]:
-    """Run one small day; return its world and the minute of the command."""
+async def race(seed: int) -> tuple[World, list[str]]:
+    """Run one small day; return its world and the closes that could have turned a position."""
     rng = np.random.default_rng(seed)
     weather = Weather(rng, float(rng.choice([0.0, 0.1, 0.3])), calm=True)
     world = World(
@@ -106,8 +132,14 @@ async def race(seed: int) -> tuple[World, int]:
             reject_rate=float(rng.choice([0.0, 0.1])),
             refused_cancel_rate=float(rng.choice([0.0, 0.4])),
         ),
-        wrap_broker=lambda broker: Rough(broker, weather),
     )
+    rough: list[Rough] = []
+
+    def wrap(broker: Any) -> Rough:
+        rough.append(Rough(broker, weather, world))
+        return rough[0]
+
+    world.wrap_broker = wrap
     session = await world.open()
     await session.begin()
     weather.calm = False
@@ -131,7 +163,7 @@ async def race(seed: int) -> tuple[World, int]:
     await session.end_of_bars()
     world.exchange.end_session()
     await session.end()
-    return world, at
+    return world, rough[0].turning
 
 
 async def enter(session: Session, minute: int, direction: Direction) -> None:
@@ -189,8 +221,8 @@ def assert_no_race_flips(seeds: range) -> None:
     """Run the races of some seeds; most of them must have traded, or they would show nothing."""
     traded = 0
     for seed in seeds:
-        world, _ = asyncio.run(race(seed))
-        assert flips(world) == [], seed
+        world, turning = asyncio.run(race(seed))
+        assert (flips(world), turning) == ([], []), seed
         found = truth(world)
         assert (found["positions"], found["working"]) == ([], []), seed
         assert world.session.closed.flat, seed

@@ -14,8 +14,9 @@ from rigd.core.clock import MarketClock
 from rigd.core.errors import Unavailable
 from rigd.core.orders import OrdStatus, OrdType
 from rigd.engine.broker_line import BrokerLine
-from rigd.engine.watchdog import Part, Watchdog, WatchLimits, beat_line
+from rigd.engine.watchdog import Part, Watchdog, WatchLimits, beat_line, self_check
 from rigd.hosts import wiring
+from tests.factories import settings
 from tests.fakes.broker import FakeBroker
 from tests.fakes.clock import FakeClock
 
@@ -218,3 +219,11 @@ def test_a_beat_is_one_line_with_the_time_first() -> None:
         "pid": 7,
     }
     assert "\n" not in line
+
+
+def test_the_self_check_passes_with_the_defaults_and_names_wrong_times() -> None:
+    """S13, S14: a beat slower than the lease would call every minute a stall."""
+    assert self_check(settings()).passed
+    found = self_check(settings().model_copy(update={"heartbeat_interval_s": 20.0}))
+    assert not found.passed
+    assert "HEARTBEAT_INTERVAL_S must be below LEASE_S" in found.detail

@@ -20,11 +20,11 @@ from rigd.core.errors import (
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed
-from rigd.core.values import SelfCheck
+from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
-from rigd.hosts.engine_run import EngineRun, read_latch, state_text
+from rigd.hosts.engine_run import EngineRun, read_defense, read_latch, state_text
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
-from rigd.hosts.operator import clear_flags, reset_risk
+from rigd.hosts.operator import clear_flags, reset_risk, switch_defense
 from rigd.hosts.records import entries_of, verify_record
 from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
@@ -416,3 +416,26 @@ def test_books_that_do_not_balance_are_no_success(tmp_path, monkeypatch) -> None
     assert ended.books.startswith("NOT BALANCED")
     assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
     assert any("1030 is off by 1" in warning for warning in ended.warnings)
+
+
+@pytest.mark.usefixtures("door")
+def test_the_session_after_a_kill_is_in_defense_until_an_operator_leaves(tmp_path) -> None:
+    """SPEC §4, S15, S19: on disk, in status.json and disaster_mode.log; left with a reason."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+
+    def shown() -> bool:
+        assert launcher(home).launch(SAMPLE).exit_code == 0
+        return fields(tree.root / "logs" / "status.json")["defense_mode"]
+
+    assert shown() is False
+    state = read_defense(tree.defense_state)
+    killed = replace(state, killed=state.session)
+    tree.defense_state.write_bytes(state_text(killed, Profile.TEST))
+    assert shown() is True
+    assert shown() is True
+    rows = [json.loads(x) for x in (home.logs / "disaster_mode.log").read_text().splitlines()]
+    told = [row["message"] for row in rows if row["event"] == "defense_mode"]
+    assert [message.split(":")[0] for message in told] == ["defense mode on by after_kill"] * 2
+    switch_defense(bot_of(home), "looked into it", FakeClock(), on=False)
+    assert shown() is False
