@@ -70,6 +70,11 @@ class BrokerLine:
         self.exhausted = False
 
     @property
+    def adapter(self) -> Broker:
+        """The broker itself, for those that measure it."""
+        return self._broker
+
+    @property
     def name(self) -> str:
         """The broker's code."""
         return self._broker.name

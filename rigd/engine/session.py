@@ -155,7 +155,8 @@ class Session:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
         desk = self.desk
         self.obey()
-        await vigil.keep(desk)
+        if reports := desk.watchdog.look(desk.orders.working()):
+            await vigil.keep(desk, reports)
         if self.closing is not None:
             await self._close_out()
             return
@@ -223,7 +224,8 @@ class Session:
         if slice_.bars:
             desk.watchdog.saw_bar(desk.clock.now())
         self.obey()
-        await vigil.keep(desk)
+        if reports := desk.watchdog.look(desk.orders.working()):
+            await vigil.keep(desk, reports)
         desk.watchdog.decide()
         if self.closing is None:
             await pipeline.run(desk, slice_)

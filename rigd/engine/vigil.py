@@ -16,21 +16,25 @@ from rigd.engine import sending
 from rigd.engine.watchdog import CLOCK_TOLERANCE, HealthReport, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rigd.engine.desk import Desk
 
 TOPIC = "watchdog"
 """Topic of the notes on what came back."""
 
 
-async def keep(desk: Desk) -> None:
-    """Take in what the watchdog found since the last slice.
+async def keep(desk: Desk, reports: Sequence[HealthReport]) -> None:
+    """Act on what the watchdog found since the last slice.
 
     Parameters
     ----------
     desk
         The session's desk.
+    reports
+        What it found.
     """
-    for report in desk.watchdog.look(desk.orders.working()):
+    for report in reports:
         if report.healthy:
             _note_recovery(desk, report)
         elif report.part is Part.BROKER:

@@ -18,7 +18,7 @@ from rigd.core.orders import OrdType
 from rigd.core.values import SelfCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from rigd.config.schema import Settings
     from rigd.core.ports import Clock, Connection, ControlClock
@@ -119,6 +119,7 @@ class Watchdog:
         day: SessionDay,
     ) -> None:
         self._limits = limits
+        self._lease_s = limits.lease_s
         self._line = line
         self._market = market
         self._control = control
@@ -143,7 +144,7 @@ class Watchdog:
         """Tell whether the slice's decisions were overtaken by a stall (FAULTS T03)."""
         return not self._control.monotonic() - self._decided <= DECISION_S
 
-    def look(self, working: Iterable[Order] = ()) -> list[HealthReport]:
+    def look(self, working: Collection[Order] = ()) -> list[HealthReport]:
         """Return what changed since the last look, and outages that last a minute longer.
 
         Parameters
@@ -156,8 +157,15 @@ class Watchdog:
         list of HealthReport
             Empty when all is well: clock first, then beat, broker, data and fills.
         """
+        wall, monotonic = self._control.now(), self._control.monotonic()
+        passed_s = monotonic - self._monotonic
+        jump_s = (wall - self._wall).total_seconds() - passed_s
+        self._wall, self._monotonic = wall, monotonic
         reports: list[HealthReport] = []
-        self._look_at_clocks(reports)
+        if not (-JUMP_S <= jump_s <= JUMP_S and passed_s <= self._lease_s):
+            self._tell_clocks(reports, jump_s, passed_s)
+        if not (working or self._waiting or self._down) and self._sound():
+            return reports
         now = self._market.now()
         if self._line.failing_since is not None or Part.BROKER in self._down:
             self._tell(reports, Part.BROKER, self._broker_trouble(now), now)
@@ -166,16 +174,16 @@ class Watchdog:
         self._look_for_fills(reports, working, now)
         return reports
 
-    def _look_at_clocks(self, reports: list[HealthReport]) -> None:
-        wall, monotonic = self._control.now(), self._control.monotonic()
-        passed_s = monotonic - self._monotonic
-        jump_s = (wall - self._wall).total_seconds() - passed_s
-        self._wall, self._monotonic = wall, monotonic
+    def _sound(self) -> bool:
+        """Tell whether no connection and no broker can be down."""
+        return self._connection is None and self._line.failing_since is None
+
+    def _tell_clocks(self, reports: list[HealthReport], jump_s: float, passed_s: float) -> None:
         if not abs(jump_s) <= JUMP_S:
             detail = f"the wall clock jumped by {jump_s:+.1f} s, at most {JUMP_S:g} s are allowed"
             reports.append(HealthReport(part=Part.CLOCK, healthy=False, detail=detail))
-        if not passed_s <= self._limits.lease_s:
-            detail = f"no beat for {passed_s:.1f} s, the lease is {self._limits.lease_s:g} s"
+        if not passed_s <= self._lease_s:
+            detail = f"no beat for {passed_s:.1f} s, the lease is {self._lease_s:g} s"
             reports.append(HealthReport(part=Part.HEARTBEAT, healthy=False, detail=detail))
 
     def _broker_trouble(self, now: datetime) -> str:

@@ -84,9 +84,9 @@ class Rough:
         return call
 
     def _judge(self, request: OrderRequest, replaced: str) -> None:
-        if request.side.opens:
-            return
         book = self._world.exchange._book
+        if request.side.opens or (replaced and replaced not in book.working):
+            return  # a broker replaces working orders alone
         held = next((p.qty for p in book.positions() if p.symbol == request.symbol), Decimal(0))
         beside = [
             order

@@ -86,7 +86,7 @@ class Stage(Table):
         connection.heard = desk.clock.now()
         desk.watchdog = Watchdog(limits, desk.broker, desk.clock, clock, connection, desk.day)
         desk.clock.advance(desk.clock.now() + SILENCE)
-        asyncio.run(vigil.keep(desk))
+        asyncio.run(vigil.keep(desk, desk.watchdog.look(desk.orders.working())))
 
     def since(self, *kinds: type) -> list:
         entries = self.journal.entries()[self.first :]
@@ -120,7 +120,7 @@ def fire(stage: Stage, event: str) -> None:
             session.meet(Emergency.BROKER_DOWN, "test")
         else:
             desk.watchdog._control.advance(0)
-            asyncio.run(vigil.keep(desk))
+            asyncio.run(vigil.keep(desk, desk.watchdog.look(desk.orders.working())))
     elif event == "data down":
         stage.watch()
         if stage.group is StateGroup.SETUP:

@@ -25,7 +25,7 @@ from tests.engine.world import Table
 
 
 def keep(table: Table) -> None:
-    asyncio.run(vigil.keep(table.desk))
+    asyncio.run(vigil.keep(table.desk, table.desk.watchdog.look(table.desk.orders.working())))
 
 
 def modes(journal) -> list[RiskMode]:
