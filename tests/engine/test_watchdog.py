@@ -180,6 +180,10 @@ def test_a_decision_is_too_old_after_5_s() -> None:
     assert not kennel.dog.too_old()
     kennel.control.advance(0.1)
     assert kennel.dog.too_old()
+    replayed = Kennel(live=False)
+    replayed.dog.decide()
+    replayed.control.advance(600.0)
+    assert not replayed.dog.too_old()
 
 
 def order(name: str, ord_type: OrdType = OrdType.MARKET):
