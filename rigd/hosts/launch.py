@@ -18,9 +18,9 @@ from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
-from rigd.hosts import finishing, records, supervisor
+from rigd.hosts import build_check, finishing, records, supervisor
 from rigd.hosts.books import refuse_lost_books
-from rigd.hosts.bot import is_provisioned, open_bot
+from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.provision import provision_for
@@ -144,6 +144,7 @@ class Launcher:
         if not is_provisioned(self._home):
             provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
+        build_check.require(build_checks(bot))
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
+from rigd.hosts import build_check
 from rigd.hosts.engine_run import read_defense, read_latch, state_text
 from rigd.risk import defense_mode
 from rigd.risk.defense_mode import DefenseMode, Trigger
@@ -157,6 +158,40 @@ def switch_defense(bot: Bot, reason: str, clock: ControlClock, *, on: bool) -> s
             registry.write("defense_state.json", content, writer="rigd.engine.session")
     kept = "; DEFENSE_MODE_ACTIVE switches it on again" if bot.settings.defense_mode_active else ""
     return "defense mode is on" if on else f"defense mode is off ({state.trigger}){kept}"
+
+
+def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "") -> bool:
+    """Accept the build as it lies there; audited.
+
+    Parameters
+    ----------
+    home
+        Whose launches compare with it.
+    reason
+        Why; kept in the manifest and the audit log.
+    clock
+        The control clock.
+    profile
+        The profile of the home's bot, for the audit log; blank when there is no bot yet.
+
+    Returns
+    -------
+    bool
+        False when the same build was sealed before.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given, or the build is not whole.
+    """
+    if not reason.strip():
+        msg = "a seal must give a reason, found none"
+        raise ConfigError(msg, fix=build_check.SEAL)
+    done = build_check.seal(home, by=name(), reason=reason)
+    if done:
+        with Registry(home) as registry:
+            _audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
+    return done
 
 
 def _audit(

@@ -28,7 +28,7 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.orders import Purpose
-from rigd.core.ports import Connection
+from rigd.core.ports import Connection, FundamentalsSource
 from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
 from rigd.engine import error_handler, selfcheck, watchdog
 from rigd.engine.alerting import JournalAlerts
@@ -41,6 +41,7 @@ from rigd.engine.recorder import Recorder
 from rigd.engine.session import Session
 from rigd.engine.watchdog import Watchdog, WatchLimits
 from rigd.enhancements import chain as filters
+from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.market.feed import DayFeed
 from rigd.risk import boot as risk_boot
 from rigd.risk.defense import limits_table, session_cap
@@ -65,12 +66,6 @@ if TYPE_CHECKING:
 CURRENCY = "USD"
 
 
-NOT_BUILT = (
-    "not built yet and not asked, whatever their keys say: black_scholes, fundamentals, imbalance"
-)
-"""What a session says of the filters of document 050 that come with a later version."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A session that could run: checked, and nothing written yet.
@@ -83,11 +78,14 @@ class Plan:
         The exchange session.
     feed
         Its bars.
+    fundamentals
+        Companies' metrics that lie beside the bars; None where there are none.
     """
 
     settings: Settings
     day: SessionDay
     feed: DayFeed
+    fundamentals: FundamentalsSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +110,8 @@ class Start:
         What defense mode left behind, and what is called when its state changed.
     connection
         A live feed's connection; None for a file replay.
+    sources
+        Who knows what the filters ask beyond bars.
     """
 
     identity: BotIdentity
@@ -124,6 +124,7 @@ class Start:
     defense: DefenseState = field(default_factory=DefenseState)
     save_defense: Callable[[DefenseState], None] = lambda _: None
     connection: Connection | None = None
+    sources: Sources = NO_SOURCES
 
 
 def session_day(day: date) -> SessionDay:
@@ -240,7 +241,7 @@ async def open_session(
         recorder=recorder,
         orders=orders,
         portfolio=portfolio,
-        chain=filters.build_chain(settings),
+        chain=filters.build_chain(settings, start.sources),
         door=_door(settings, past),
         kill_switch=kill_switch,
         float_amount=started.float_amount,
@@ -356,7 +357,6 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     recorder.record(NoteMade(topic="vix", text=text))
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
-    recorder.record(NoteMade(topic="filters", text=NOT_BUILT))
     for item in planned:
         window = item.window
         recorder.record(

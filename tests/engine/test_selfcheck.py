@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 import pytest
 
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, DataError
 from rigd.core.events import ErrorCaptured, SelfChecked, SessionClosed
 from rigd.core.values import SelfCheck
 from rigd.engine.selfcheck import require
+from rigd.enhancements.chain import PLUGS
+from rigd.enhancements.contract import NO_SOURCES
 from rigd.reporting.errors import error_logs
 from rigd.risk import boot
 from tests.engine.world import DAY, Table, World, real_bars, settings
@@ -101,3 +103,21 @@ def test_each_part_of_document_090_refuses_the_launch_when_it_fails(name, monkey
     (row,) = [json.loads(line) for line in rows]
     assert row["timestamp"].endswith("Z")
     assert "the part: broken by the test" in row["raw_exception"]
+
+
+@pytest.mark.parametrize("plug", PLUGS, ids=lambda plug: plug.name)
+def test_a_broken_filter_refuses_the_launch(monkeypatch, plug) -> None:
+    """INVENTORY E30: each filter is asked at launch; a broken one is named and nothing trades."""
+
+    def broken(self, settings_):
+        del self, settings_
+        msg = "a broken part"
+        raise DataError(msg)
+
+    monkeypatch.setattr(type(plug.load(NO_SOURCES)), "self_check", broken)
+    run = World(settings=settings(broker_code="IBKR"), bars=real_bars(DAY, "SPY"))
+    with pytest.raises(ConfigError) as caught:
+        run.run()
+    assert [problem.where for problem in caught.value.problems] == [f"enhancements.{plug.name}"]
+    assert "a broken part" in str(caught.value)
+    assert run.intents == []

@@ -172,3 +172,18 @@ def test_defense_mode_is_not_changed_while_a_session_runs(bot) -> None:
         pytest.raises(AlreadyRunning),
     ):
         operator.switch_defense(bot, "why not", FakeClock(), on=True)
+
+
+def test_a_sealed_build_is_audited(tmp_path) -> None:
+    """Who, when and why; a build without a reason is not sealed."""
+    clock = FakeClock()
+    assert operator.seal_build(Home(tmp_path), "first build", clock)
+    assert audit(Home(tmp_path))[-1] == {
+        "timestamp": "2024-03-04T14:00:00Z",
+        "event": "build_sealed",
+        "by": getpass.getuser(),
+        "reason": "first build",
+        "profile": "",
+    }
+    with pytest.raises(ConfigError, match="reason"):
+        operator.seal_build(Home(tmp_path), " ", clock)
