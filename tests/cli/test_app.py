@@ -24,6 +24,8 @@ COMMANDS = (
     ("ledger", "export"),
     ("risk", "show"),
     ("risk", "reset"),
+    ("mapping", "show"),
+    ("mapping", "set"),
     ("flags", "raise"),
     ("flags", "clear"),
 )
