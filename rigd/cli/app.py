@@ -25,6 +25,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
+defense_app = typer.Typer(no_args_is_help=True, help="Show, begin and leave defense mode.")
 mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
 universe_app = typer.Typer(no_args_is_help=True, help="Build and show the symbols to trade.")
@@ -35,6 +36,7 @@ app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
+app.add_typer(defense_app, name="defense")
 app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
 app.add_typer(universe_app, name="universe")
@@ -291,6 +293,34 @@ def risk_reset(
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.risk_reset(reason))
+
+
+@defense_app.command("show")
+def defense_show() -> None:
+    """Show whether defense mode is on, and why."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_show())
+
+
+@defense_app.command("on")
+def defense_on(
+    reason: Annotated[str, typer.Option(help="Why it begins; goes into the audit log.")],
+) -> None:
+    """Begin defense mode with the next session; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_switch(reason, on=True))
+
+
+@defense_app.command("off")
+def defense_off(
+    reason: Annotated[str, typer.Option(help="Why it may end; goes into the audit log.")],
+) -> None:
+    """Leave defense mode; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_switch(reason, on=False))
 
 
 @mapping_app.command("show")

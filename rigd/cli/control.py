@@ -1,4 +1,4 @@
-"""``rigd flags`` and ``rigd risk``: ask a running session, release a latched kill switch."""
+"""``rigd flags``, ``rigd risk``, ``rigd defense``: ask a session, release a latch, compress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
 from rigd.hosts import operator, operator_audit
 from rigd.hosts.bot import is_provisioned
-from rigd.hosts.latch import read_latch
+from rigd.hosts.latch import read_defense, read_latch
 from rigd.store.control import ControlFolder
 
 _ALLOWED = {command.value: command for command in (Command.START, Command.STOP, Command.KILL)}
@@ -51,4 +51,24 @@ def risk_reset(reason: str) -> int:
     bot = open_bot_of(open_home())
     say(operator.reset_risk(bot, reason, CLOCK))
     say_next("rigd session")
+    return int(ExitCode.OK)
+
+
+def defense_show() -> int:
+    """Show defense mode."""
+    bot = open_bot_of(open_home())
+    state = read_defense(bot.home.bot(bot.identity).defense_state)
+    told = f"ON: {state.trigger}: {state.detail}" if state.on else "off"
+    if bot.settings.defense_mode_active:
+        told += "; DEFENSE_MODE_ACTIVE is true"
+    say(f"defense mode of {bot.identity}: {told}")
+    say_next("rigd defense off --reason '…'" if state.on else "rigd session")
+    return int(ExitCode.OK)
+
+
+def defense_switch(reason: str, *, on: bool) -> int:
+    """Begin or leave defense mode."""
+    bot = open_bot_of(open_home())
+    say(operator.switch_defense(bot, reason, CLOCK, on=on))
+    say_next("rigd defense show", "rigd session")
     return int(ExitCode.OK)

@@ -118,11 +118,34 @@ class Feed(Protocol):
         ...
 
 
+class Connection(Protocol):
+    """The connection of a live feed; a file replay has none."""
+
+    def last_heard(self) -> datetime:
+        """Return the instant of the last heartbeat, quote or bar, UTC."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where alerts go."""
+
+    def raise_alert(self, event: str, text: str, *, critical: bool) -> None:
+        """Tell somebody; never raises for a channel that fails."""
+        ...
+
+
 class Broker(Protocol):
     """One broker account. Raises only the BrokerError family."""
 
-    name: str
-    capabilities: Capabilities
+    @property
+    def name(self) -> str:
+        """The broker's code."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
 
     async def connect(self) -> None:
         """Open the connection."""

@@ -44,10 +44,11 @@ class CommandReader:
 
     def __init__(self, flags: Flags | None, clock: ControlClock, interval_s: float) -> None:
         self._flags = flags
-        self._clock = clock
+        self.clock = clock
         self._interval_s = interval_s
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
+        self._failed: list[tuple[BaseException, str]] = []
         self._lock = threading.Lock()
 
     def ask(self, command: Command, source: str, why: str) -> None:
@@ -57,10 +58,23 @@ class CommandReader:
                 CommandObeyed(command=command, source=source, signed=False, by="process", why=why)
             )
 
+    def report(self, error: BaseException, context: str) -> None:
+        """Take in an exception that nobody caught, from any thread; the session fails by it."""
+        with self._lock:
+            self._failed.append((error, context))
+
+    def failures(self) -> list[tuple[BaseException, str]]:
+        """Return and forget the exceptions that nobody caught."""
+        if not self._failed:
+            return []
+        with self._lock:
+            failed, self._failed = self._failed, []
+        return failed
+
     def due(self) -> CommandObeyed | None:
         """Return the strongest command since the last call; None when there is none."""
         found = self._taken()
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if self._flags is not None and now >= self._next_read:
             self._next_read = now + self._interval_s
             seen = self._flags.read()

@@ -164,7 +164,7 @@ def _record(desk: Desk, outcome: Reconciled) -> Reconciled:
     mode = desk.recorder.facts.risk_mode
     if not agreed:
         sending.suspend(desk, "our books and the broker's differ: no new risk")
-    elif mode is RiskMode.REDUCING and desk.entries_allowed:
+    elif mode is RiskMode.REDUCING and desk.entries_allowed and not desk.held_back:
         desk.recorder.record(RiskModeChanged(mode=RiskMode.ACTIVE, reason="reconciled"))
     return outcome
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rigd.core.errors import (
     AuthError,
     BrokerError,
+    LogicError,
     NotSupported,
     OrderRejected,
     RateLimited,
@@ -18,7 +19,7 @@ from rigd.core.errors import (
 )
 from rigd.core.events import CancelIntent, RiskModeChanged
 from rigd.core.lifecycle import RiskMode
-from rigd.core.money import ZERO
+from rigd.core.money import ZERO, round_down
 from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
 from rigd.engine.error_handler import captured
 
@@ -56,12 +57,26 @@ async def send(desk: Desk, intent: OrderIntent) -> Order:
     -------
     Order
         The order as the journal tells it after the answer.
+
+    Raises
+    ------
+    LogicError
+        If the quantity is none that the broker could take: a defect, refused before the journal
+        has it (FAULTS X02).
     """
+    _require_quantity(desk, intent)
     desk.recorder.record(intent, durable=True)
     order = desk.orders.get(intent.cl_ord_id)
     assert order is not None  # noqa: S101 - the line above put it there
     await transmit(desk, order)
     return order
+
+
+def _require_quantity(desk: Desk, intent: OrderIntent) -> None:
+    qty, places = intent.qty, desk.broker.capabilities.quantity_decimals
+    if not (qty.is_finite() and qty > ZERO and qty == round_down(qty, places)):
+        msg = f"a quantity must be positive with at most {places} places, was {qty}"
+        raise LogicError(msg)
 
 
 async def transmit(desk: Desk, order: Order) -> None:

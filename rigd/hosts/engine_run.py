@@ -26,11 +26,12 @@ from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
+from rigd.engine import watchdog
 from rigd.enhancements.contract import Sources
-from rigd.hosts import finishing, records, replay, wiring
+from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.kill_access import KillAccess, leave_access
-from rigd.hosts.latch import latch_text, read_latch
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.sim_market import open_market
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
     from rigd.broker.links import Link
     from rigd.core.events import Entry
     from rigd.core.orders import Account
-    from rigd.core.ports import ControlClock, IdSource
+    from rigd.core.ports import Broker, ControlClock, IdSource
     from rigd.core.values import Bar
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
     from rigd.hosts.request import SessionRequest
     from rigd.hosts.wiring import Plan
+    from rigd.risk.defense_mode import DefenseState
     from rigd.risk.kill_switch import LatchState
     from rigd.store.journal import FileJournal
 
@@ -145,6 +147,11 @@ class EngineRun:
         Finished
             The state of the books and the warnings.
         """
+        uncaught.watch_loop(self.commands.report)
+        with uncaught.handed_on(self.commands.report):
+            return await self._run_locked()
+
+    async def _run_locked(self) -> Finished:
         make_folder(self._tree.root)
         what = f"session {self.plan.day.day.isoformat()}_{self.place.number}"
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
@@ -220,14 +227,7 @@ class EngineRun:
         broker = wiring.linked_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
-            self._session = await wiring.open_session(
-                self.plan,
-                self._start(),
-                broker,
-                self._journal,
-                self.commands,
-                (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
-            )
+            self._session = await self._opened(broker, ledger)
             self._housekeep(0)
             await replay.run(
                 self._session,
@@ -241,6 +241,19 @@ class EngineRun:
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
+
+    async def _opened(self, broker: Broker, ledger: Ledger) -> Session:
+        """Open the session; a refused launch stands in the logs too (document 090)."""
+        assert self._journal is not None  # noqa: S101 - opened by the caller
+        checks = (*self._checks(ledger), self._same_cash(ledger, await broker.account()))
+        try:
+            return await wiring.open_session(
+                self.plan, self._start(), broker, self._journal, self.commands, checks
+            )
+        except ConfigError:
+            if self._projections is not None:
+                self._projections.advance()
+            raise
 
     def _same_cash(self, ledger: Ledger, account: Account) -> SelfCheck:
         """Compare the books' cash with the broker's before a new session trusts either."""
@@ -300,6 +313,8 @@ class EngineRun:
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
             fence=self._require_newest,
+            defense=read_defense(self._tree.defense_state),
+            save_defense=self._save_defense,
             sources=self._sources(),
         )
 
@@ -368,15 +383,14 @@ class EngineRun:
 
     def _beat(self) -> None:
         market = iso(self._session.desk.clock.now()) if self._session else ""
-        line = json.dumps({
-            "timestamp": iso(self._clock.now()),
-            "event": "heartbeat",
+        fields = {
             "pid": os.getpid(),
             "session": self._key(),
             "market_time": market,
             "profile": self._bot.profile.value,
-        })
-        self._registry.append_line("heartbeat.log", line, writer="rigd.engine.watchdog")
+        }
+        line = watchdog.beat_line(self._clock, fields)
+        self._registry.append_line("heartbeat.log", line, writer=watchdog.WRITER)
 
     def _publish_status(self) -> None:
         live = self._live()
@@ -454,8 +468,12 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = latch_text(state, self._bot.profile)
+        content = state_text(state, self._bot.profile)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+
+    def _save_defense(self, state: DefenseState) -> None:
+        content = state_text(state, self._bot.profile)
+        self._registry.write("defense_state.json", content, writer="rigd.engine.session")
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)

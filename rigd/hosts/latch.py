@@ -1,10 +1,12 @@
-"""The kill switch's file between processes: read, written, and tripped from outside a session."""
+"""The files of kill switch and defense mode: read, written, and tripped from outside a session."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from rigd.risk import defense_mode
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState, trip, unreadable
 from rigd.store import manifest
 from rigd.store.registry import Registry
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def read_latch(path: Path) -> LatchState:
     """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
     if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+        if _was_sealed(path.parent):
             return unreadable(f"{path.name} is gone beside sealed sessions")
         return LatchState()
     try:
@@ -32,8 +34,23 @@ def read_latch(path: Path) -> LatchState:
     return LatchState.from_json(held)
 
 
-def latch_text(state: LatchState, profile: Profile) -> bytes:
-    """Return the content of risk_state.json."""
+def read_defense(path: Path) -> DefenseState:
+    """Return what defense mode of a bot left behind: on when its file is broken, or was lost."""
+    if not path.exists():
+        if _was_sealed(path.parent):
+            return defense_mode.unreadable(f"{path.name} is gone beside sealed sessions")
+        return DefenseState()
+    try:
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return defense_mode.unreadable(f"{path.name}: {error}")
+    if isinstance(held, dict):
+        held.pop("profile", None)
+    return DefenseState.from_json(held)
+
+
+def state_text(state: LatchState | DefenseState, profile: Profile) -> bytes:
+    """Return the content of risk_state.json or defense_state.json."""
     fields = {"profile": profile.value} | state.to_json()
     return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
@@ -55,5 +72,9 @@ def trip_latch(
     path = home.bot(identity).risk_state
     state = trip(read_latch(path), cause=cause, detail=why, at=at)
     with Registry(home, identity) as registry:
-        content = latch_text(state, profile)
+        content = state_text(state, profile)
         registry.write("risk_state.json", content, writer="rigd.engine.session")
+
+
+def _was_sealed(tree: Path) -> bool:
+    return any((tree / "sessions").glob(f"*/{manifest.NAME}"))

@@ -8,8 +8,10 @@ from rigd.config.inverse_etfs import change_inverse_etfs
 from rigd.core.errors import ConfigError
 from rigd.hosts import build_check
 from rigd.hosts.bot import env_door
-from rigd.hosts.latch import latch_text, read_latch
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.operator_audit import audit, name
+from rigd.risk import defense_mode
+from rigd.risk.defense_mode import DefenseMode, Trigger
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder
@@ -77,7 +79,7 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
         if not latch.tripped:
             return "the kill switch was not tripped: nothing to reset"
         released = reset(latch, by=name(), reason=reason, forget_day=True)
-        content = latch_text(released, bot.profile)
+        content = state_text(released, bot.profile)
         with Registry(bot.home, bot.identity) as registry:
             fields = {
                 "cause": latch.cause,
@@ -88,6 +90,62 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
             audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
+
+
+def switch_defense(bot: Bot, reason: str, clock: ControlClock, *, on: bool) -> str:
+    """Begin or leave defense mode by hand, between two sessions.
+
+    Parameters
+    ----------
+    bot
+        Whose defense mode.
+    reason
+        Why; kept in its state and the audit log.
+    clock
+        The control clock.
+    on
+        Whether it begins.
+
+    Returns
+    -------
+    str
+        What was done, for people.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given.
+    """
+    if not reason.strip():
+        msg = "a change of defense mode must give a reason, found none"
+        raise ConfigError(msg, fix="rigd defense off --reason 'what was found and mended'")
+    tree = bot.home.bot(bot.identity)
+    make_folder(tree.root)
+    with SessionLock(tree.lock, what="rigd defense", clock=clock):
+        state = read_defense(tree.defense_state)
+        if state.on is on:
+            return f"defense mode was {'on' if on else 'off'} already: nothing changed"
+        if on:
+            mode = DefenseMode(
+                settings=bot.settings, session=state.session, state=state, at=clock.now()
+            )
+            mode.enter(Trigger.OPERATOR, f"{name()}: {reason.strip()}", clock.now())
+            changed = mode.state
+        else:
+            changed = defense_mode.leave(state, by=name(), reason=reason)
+        with Registry(bot.home, bot.identity) as registry:
+            fields = {
+                "trigger": state.trigger or changed.trigger,
+                "reason": reason,
+                "bot": str(bot.identity),
+                "profile": bot.profile.value,
+            }
+            event = "defense_entered" if on else "defense_left"
+            audit(registry, clock, event, fields)
+            content = state_text(changed, bot.profile)
+            registry.write("defense_state.json", content, writer="rigd.engine.session")
+    kept = "; DEFENSE_MODE_ACTIVE switches it on again" if bot.settings.defense_mode_active else ""
+    return "defense mode is on" if on else f"defense mode is off ({state.trigger}){kept}"
 
 
 def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "") -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rigd.broker import api
@@ -29,20 +30,24 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.orders import Purpose
-from rigd.core.ports import FundamentalsSource
+from rigd.core.ports import Connection, FundamentalsSource
 from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
-from rigd.engine import selfcheck
+from rigd.engine import error_handler, selfcheck, watchdog
+from rigd.engine.alerting import JournalAlerts
+from rigd.engine.broker_line import BrokerLine
 from rigd.engine.commands import CommandReader
 from rigd.engine.desk import Desk, Runner
 from rigd.engine.orders import OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
 from rigd.engine.session import Session
+from rigd.engine.watchdog import Watchdog, WatchLimits
 from rigd.enhancements import chain as filters
 from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.market.feed import DayFeed
 from rigd.risk import boot as risk_boot
 from rigd.risk.defense import limits_table, session_cap
+from rigd.risk.defense_mode import DefenseMode, DefenseState
 from rigd.risk.kill_switch import KillSwitch, LatchState
 from rigd.risk.last_door import LastDoor, door_limits
 from rigd.screener import pool as screener
@@ -122,6 +127,10 @@ class Start:
         SHA-256 over the code that runs.
     fence
         Raises Superseded when a newer owner took the bot over.
+    defense, save_defense
+        What defense mode left behind, and what is called when its state changed.
+    connection
+        A live feed's connection; None for a file replay.
     sources
         Who knows what the filters ask beyond bars.
     """
@@ -134,6 +143,9 @@ class Start:
     save_latch: Callable[[LatchState], None]
     code_digest: str
     fence: Callable[[], None] = lambda: None
+    defense: DefenseState = field(default_factory=DefenseState)
+    save_defense: Callable[[DefenseState], None] = lambda _: None
+    connection: Connection | None = None
     sources: Sources = NO_SOURCES
 
 
@@ -228,6 +240,13 @@ async def open_session(
     """
     settings, day, feed = what.settings, what.day, what.feed
     clock = MarketClock(day.open)
+    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit)
+    defense = DefenseMode(
+        settings=settings,
+        session=f"{day.day.isoformat()}_{start.number}",
+        state=start.defense,
+        at=day.open,
+    )
     orders, portfolio = OrderBook(), Portfolio(broker.name, day.open)
     recorder = Recorder(journal, clock, (orders, portfolio))
     past = journal.entries()
@@ -235,7 +254,7 @@ async def open_session(
     planned = windows(settings, day)
     started = past[0].record if past else None
     if not isinstance(started, SessionStarted):
-        started = await _first_record(what, start, broker, planned)
+        started = await _first_record(what, start, line, planned, defense=defense.on)
     kill_switch = KillSwitch(
         limit_fraction=settings.daily_loss_limit,
         equity=started.float_amount,
@@ -250,7 +269,7 @@ async def open_session(
         number=start.number,
         epoch=start.epoch,
         feed=feed,
-        broker=broker,
+        broker=line,
         clock=clock,
         recorder=recorder,
         orders=orders,
@@ -260,13 +279,19 @@ async def open_session(
         kill_switch=kill_switch,
         float_amount=started.float_amount,
         session_cap=started.session_cap,
-        defense=settings.defense_mode_active,
+        defense_mode=defense,
+        opening_equity=started.float_amount,
+        watchdog=Watchdog(
+            _watch_limits(settings), line, clock, commands.clock, start.connection, day
+        ),
+        alerts=JournalAlerts(recorder),
         expected_slippage=_expected_slippage(settings),
         inverse_etfs=what.inverse_etfs,
         bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
         fence=start.fence,
+        save_defense=lambda: start.save_defense(defense.state),
     )
     if past:
         clock.advance(past[-1].at)
@@ -274,7 +299,7 @@ async def open_session(
     else:
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
-    selfcheck.require(recorder, [*checks, *await _answers(settings, desk, broker)])
+    selfcheck.require(recorder, [*checks, *await _answers(settings, desk, line)])
     return Session(desk, commands, started.opening_cash)
 
 
@@ -284,7 +309,7 @@ def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings)
 
 
 async def _first_record(
-    what: Plan, start: Start, broker: Broker, planned: list[Planned]
+    what: Plan, start: Start, broker: Broker, planned: list[Planned], *, defense: bool
 ) -> SessionStarted:
     settings, day, feed = what.settings, what.day, what.feed
     account = await broker.account()
@@ -308,14 +333,25 @@ async def _first_record(
         currency=account.currency,
         opening_cash=account.cash,
         float_amount=account.equity,
-        session_cap=session_cap(settings, account.equity, defense=settings.defense_mode_active),
+        session_cap=session_cap(settings, account.equity, defense=defense),
         settings=settings.public_items(),
-        limits=_limits(settings, account.equity),
+        limits=_limits(settings, account.equity, defense=defense),
     )
 
 
-def _limits(settings: Settings, float_amount: Decimal) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(value)) for name, value in limits_table(settings, float_amount))
+def _limits(
+    settings: Settings, float_amount: Decimal, *, defense: bool
+) -> tuple[tuple[str, str], ...]:
+    table = limits_table(settings, float_amount, defense=defense)
+    return tuple((str(name), str(value)) for name, value in table)
+
+
+def _watch_limits(settings: Settings) -> WatchLimits:
+    return WatchLimits(
+        broker_outage=timedelta(seconds=settings.broker_outage_s),
+        data_silent=timedelta(seconds=settings.market_data_stale_s),
+        lease_s=float(settings.lease_s),
+    )
 
 
 def _expected_slippage(settings: Settings) -> float:
@@ -377,6 +413,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
 async def _answers(settings: Settings, desk: Desk, broker: Broker) -> list[SelfCheck]:
     return [
         *risk_boot.self_checks(settings),
+        watchdog.self_check(settings),
+        error_handler.self_check(),
         *router.self_checks(settings),
         screener.self_check(settings),
         *filters.self_checks(settings, desk.chain),

@@ -16,12 +16,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigd.config.choices import LogFormat
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import LogicError
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     CandidateJudged,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     Entry,
     ErrorCaptured,
     NoteMade,
@@ -90,6 +94,7 @@ UNIVERSE = "universe"
 """What the column ``session`` holds where a row tells of the universe."""
 
 _EMERGENCY = frozenset({Command.KILL, Command.SHUTDOWN})
+_KILLING = frozenset({Emergency.LOSS_BREACH, Emergency.CRITICAL_ERROR, Emergency.KILL})
 
 
 def _of_strategy(name: str) -> Callable[[Record, Memory], bool]:
@@ -111,6 +116,9 @@ def _in_main(record: Record, _memory: Memory) -> bool:
         | StateChanged
         | RiskModeChanged
         | RiskTripped
+        | EmergencyMet
+        | AlertRaised
+        | DefenseChanged
         | CommandObeyed
         | Reconciled
         | ErrorCaptured
@@ -139,6 +147,8 @@ def _in_kill_switch(record: Record, _memory: Memory) -> bool:
         return record.mode is RiskMode.HALTED
     if isinstance(record, StateChanged):
         return record.state in {BotState.EMERGENCY_CLOSING, BotState.SHUTDOWN_TRIGGERED}
+    if isinstance(record, EmergencyMet):
+        return record.event in _KILLING
     return isinstance(record, RiskTripped)
 
 
@@ -149,7 +159,9 @@ def _in_disaster(record: Record, _memory: Memory) -> bool:
         return record.topic.lower().startswith(("defense", "disaster"))
     if isinstance(record, ErrorCaptured):
         return record.fatal
-    return isinstance(record, SessionStarted | RiskModeChanged | RiskTripped)
+    return isinstance(
+        record, SessionStarted | RiskModeChanged | RiskTripped | EmergencyMet | DefenseChanged
+    )
 
 
 def _in_start(record: Record, _memory: Memory) -> bool:

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.config.choices import LogFormat
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     CancelIntent,
     CandidateJudged,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     FillRecorded,
     NoteMade,
@@ -422,6 +425,35 @@ def _risk_tripped(r: RiskTripped, _memory: Memory) -> Told:
     )
 
 
+def _emergency_met(r: EmergencyMet, _memory: Memory) -> Told:
+    return Told(
+        event="emergency",
+        level=Level.WARNING,
+        message=f"{r.event} in state {r.state}: {r.response}; {redact(r.detail)}",
+        cells={"error_code": r.event.name},
+        details=rest(r, "detail"),
+    )
+
+
+def _alert_raised(r: AlertRaised, _memory: Memory) -> Told:
+    return Told(
+        event="alert",
+        level=Level.ERROR if r.critical else Level.WARNING,
+        message=f"alert: {r.event}: {redact(r.text)}",
+        details=rest(r, "text"),
+    )
+
+
+def _defense_changed(r: DefenseChanged, _memory: Memory) -> Told:
+    message = f"defense mode {'on' if r.on else 'off'} by {r.trigger}: {redact(r.detail)}"
+    return Told(
+        event="defense_mode",
+        level=Level.WARNING,
+        message=message,
+        details=rest(r, "limits", "detail") | {"limits": dict(r.limits)},
+    )
+
+
 def _error_captured(r: ErrorCaptured, _memory: Memory) -> Told:
     return Told(
         event="error_captured",
@@ -479,6 +511,9 @@ TELLERS: MappingProxyType[type[Record], Callable[..., Told]] = MappingProxyType(
     Reconciled: _reconciled,
     CommandObeyed: _command_obeyed,
     RiskTripped: _risk_tripped,
+    EmergencyMet: _emergency_met,
+    AlertRaised: _alert_raised,
+    DefenseChanged: _defense_changed,
     ErrorCaptured: _error_captured,
     NoteMade: _note_made,
     SliceDone: _slice_done,

@@ -210,6 +210,11 @@ class KillSwitch:
         """The day's loss that trips [currency], positive."""
         return money(self._fraction * (self._state.equity or ZERO))
 
+    @property
+    def day_pnl(self) -> Decimal:
+        """The last known PnL of the exchange day, over its sessions [currency]."""
+        return self._state.carried + self._state.latest
+
     def observe(
         self, *, pnl: Decimal | None, stale: bool, at: datetime, day: date | None = None
     ) -> Trip | None:
@@ -236,7 +241,7 @@ class KillSwitch:
             self._state = replace(self._state, latest=pnl)
         if self._state.tripped:
             return None
-        total = self._state.carried + self._state.latest
+        total = self.day_pnl
         limit = self.limit
         if not known:
             return self._trip(Cause.PNL_UNKNOWN, f"PnL was {pnl}", UNKNOWN, at)
@@ -253,6 +258,26 @@ class KillSwitch:
             self._state, tripped=True, cause=cause, detail=detail, at=require_utc(at), pnl=pnl
         )
         return Trip(cause=cause, detail=detail, day_pnl=pnl, limit=self.limit)
+
+
+def worst(ours: Decimal | None, theirs: Decimal | None) -> Decimal | None:
+    """Return the PnL to judge by: the worse of our count and the broker's (FAULTS X04).
+
+    Parameters
+    ----------
+    ours
+        By our fills and marks [currency]; None when it is not known.
+    theirs
+        By the broker's equity [currency]; None when it did not answer: ours counts alone then.
+
+    Returns
+    -------
+    Decimal or None
+        None, or the count that is no number, when one of the two is not known.
+    """
+    if theirs is None or ours is None or not ours.is_finite():
+        return ours
+    return min(ours, theirs) if theirs.is_finite() else theirs
 
 
 def reset(state: LatchState, *, by: str, reason: str, forget_day: bool = False) -> LatchState:

@@ -96,6 +96,11 @@ class BotTree:
         """The latched kill switch and the persisted loss counter."""
         return self.root / "risk_state.json"
 
+    @property
+    def defense_state(self) -> Path:
+        """What defense mode left behind."""
+        return self.root / "defense_state.json"
+
     def session(self, day: date, number: int) -> Path:
         """Return the folder of a session.
 

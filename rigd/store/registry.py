@@ -274,6 +274,13 @@ _OTHER = (
     _file("kill.json", "{bot}/kill.json", "rigd.hosts.kill", "stop_bot", Format.JSON),
     _file("lease.json", "{bot}/lease.json", "rigd.store.lease", "main", Format.JSON),
     _file(
+        "defense_state.json",
+        "{bot}/defense_state.json",
+        "rigd.engine.session",
+        "risk_bot",
+        Format.JSON,
+    ),
+    _file(
         "supervisor.json",
         "{bot}/supervisor.json",
         "rigd.store.lease",

@@ -113,3 +113,12 @@ def test_a_real_flag_file_is_obeyed(tmp_path) -> None:
     assert found is not None
     assert found.command is Command.KILL
     assert list(tmp_path.glob("control_*")) == []
+
+
+def test_an_exception_that_nobody_caught_is_kept_once() -> None:
+    """X22: reported from any thread, taken by the session, then forgotten."""
+    reader = CommandReader(None, FakeClock(), 0.2)
+    error = ValueError("lost")
+    reader.report(error, "uncaught in thread cell")
+    assert reader.failures() == [(error, "uncaught in thread cell")]
+    assert reader.failures() == []

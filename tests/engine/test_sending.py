@@ -11,6 +11,7 @@ import pytest
 
 from rigd.core.errors import (
     AuthError,
+    LogicError,
     NotSupported,
     OutcomeUnknown,
     ProtocolError,
@@ -18,8 +19,15 @@ from rigd.core.errors import (
     Superseded,
     Unavailable,
 )
-from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
-from rigd.core.orders import Fill, OrdStatus
+from rigd.core.events import (
+    CancelIntent,
+    ErrorCaptured,
+    FillRecorded,
+    OrderIntent,
+    OrderUpdated,
+    TradeClosed,
+)
+from rigd.core.orders import Fill, OrdStatus, Purpose
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -308,3 +316,14 @@ def test_a_superseded_owner_sends_nothing() -> None:
     with pytest.raises(Superseded):
         asyncio.run(sending.cancel(table.desk, working, "closing"))
     assert table.broker.calls[sent:] == []
+
+
+@pytest.mark.parametrize("qty", ["0", "-1", "NaN", "Infinity", "1.0000001"])
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.EXIT])
+def test_a_quantity_that_is_none_is_refused_before_the_journal(qty, purpose) -> None:
+    """FAULTS X02: zero, negative, too fine or not a number: no intent, nothing on the wire."""
+    table = Table()
+    with pytest.raises(LogicError, match="a quantity must be positive with at most 6 places"):
+        table.send(qty=Decimal(qty), purpose=purpose)
+    assert table.journal.records(OrderIntent) == []
+    assert table.broker.count("submit") == 0

@@ -35,15 +35,18 @@ from rigd.core.readings import RiskFree
 from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
 from rigd.hosts.bot import env_door
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch, without_key_id
+from rigd.hosts.engine_run import EngineRun, without_key_id
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.replay import NAP_S
 from rigd.hosts.request import SessionRequest
 from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
 from rigd.store.files import storage_errors
 from rigd.store.locks import SessionLock
+from rigd.store.paths import Home
 from rigd.store.registry import Registry
 from rigd.store.rotation import LineLog
 from tests.fakes.clock import FakeClock
@@ -558,7 +561,7 @@ def test_a_kill_switch_that_cannot_be_read_is_closed(tmp_path) -> None:
     state = LatchState(
         tripped=True, cause=Cause.LOSS_LIMIT, detail="x", at=datetime(2026, 1, 2, tzinfo=UTC)
     )
-    path.write_bytes(latch_text(state, Profile.TEST))
+    path.write_bytes(state_text(state, Profile.TEST))
     assert read_latch(path) == state
     assert fields(path)["profile"] == "TEST"
 
@@ -664,3 +667,25 @@ def test_the_id_of_a_homes_key_is_not_in_the_journal() -> None:
     assert without_key_id(bad) is bad
     other = SelfCheck(name="profile", passed=True, detail="TEST profile")
     assert without_key_id(other) is other
+
+
+def test_a_refused_launch_stands_in_the_logs(tmp_path, monkeypatch) -> None:
+    """S14: aborted, and a row in error_tracebacks.log."""
+    home = demo(tmp_path)
+    failed = SelfCheck(name="calendar", passed=False, detail="broken by the test")
+    monkeypatch.setattr("rigd.hosts.engine_run.calendar_check", lambda _: failed)
+    with pytest.raises(ConfigError, match="broken by the test"):
+        run(home)
+    log = home.bot(bot_of(home).identity).root / "logs" / "error_tracebacks.log"
+    assert "calendar: broken by the test" in log.read_text()
+
+
+def test_a_lost_state_of_defense_mode_is_defense_mode(tmp_path) -> None:
+    """Deleting the file beside sealed sessions does not leave it; a broken one is on as well."""
+    tree = demo(tmp_path).bot(bot_of(Home(tmp_path)).identity)
+    assert not read_defense(tree.defense_state).on
+    (tree.sessions / "2013-10-07_1").mkdir(parents=True)
+    (tree.sessions / "2013-10-07_1" / "manifest.json").touch()
+    assert "is gone beside sealed sessions" in read_defense(tree.defense_state).detail
+    tree.defense_state.write_bytes(state_text(DefenseState(), Profile.TEST))
+    assert read_defense(tree.defense_state) == DefenseState()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from rigd.core.values import Profile
-from rigd.hosts.latch import latch_text, read_latch, trip_latch
+from rigd.hosts.latch import read_latch, state_text, trip_latch
 from rigd.risk.kill_switch import Cause, LatchState
 from tests.fakes.clock import START
 from tests.hosts.homes import bot_of, demo
@@ -41,6 +41,6 @@ def test_the_text_carries_the_profile(tmp_path) -> None:
     """The file says whose it is, and reads back as the same state."""
     path = tmp_path / "risk_state.json"
     state = LatchState(tripped=True, cause="killed")
-    path.write_bytes(latch_text(state, Profile.TEST))
+    path.write_bytes(state_text(state, Profile.TEST))
     assert b'"profile": "TEST"' in path.read_bytes()
     assert read_latch(path) == state

@@ -21,11 +21,12 @@ from rigd.core.errors import (
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed, SessionResumed
-from rigd.core.values import SelfCheck
+from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
+from rigd.hosts.engine_run import EngineRun
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
-from rigd.hosts.operator import clear_flags, reset_risk
+from rigd.hosts.operator import clear_flags, reset_risk, switch_defense
 from rigd.hosts.records import entries_of, verify_record
 from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
@@ -172,7 +173,7 @@ def test_a_latched_kill_switch_refuses_until_it_is_reset(tmp_path, door) -> None
     tree = home.bot(bot.identity)
     tree.root.mkdir(parents=True)
     state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000 of 100000")
-    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    tree.risk_state.write_bytes(state_text(state, bot.profile))
     with pytest.raises(Latched, match="lost 6000") as caught:
         launcher(home).launch(ONE_SYMBOL)
     assert caught.value.exit_code is ExitCode.HALTED
@@ -522,3 +523,26 @@ def test_a_loss_breach_is_no_reason_to_start_again(tmp_path, door) -> None:
     with pytest.raises(Latched):
         supervised(home).launch(request)
     assert door.ran == 1
+
+
+@pytest.mark.usefixtures("door")
+def test_the_session_after_a_kill_is_in_defense_until_an_operator_leaves(tmp_path) -> None:
+    """SPEC §4, S15, S19: on disk, in status.json and disaster_mode.log; left with a reason."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+
+    def shown() -> bool:
+        assert launcher(home).launch(SAMPLE).exit_code == 0
+        return fields(tree.root / "logs" / "status.json")["defense_mode"]
+
+    assert shown() is False
+    state = read_defense(tree.defense_state)
+    killed = replace(state, killed=state.session)
+    tree.defense_state.write_bytes(state_text(killed, Profile.TEST))
+    assert shown() is True
+    assert shown() is True
+    rows = [json.loads(x) for x in (home.logs / "disaster_mode.log").read_text().splitlines()]
+    told = [row["message"] for row in rows if row["event"] == "defense_mode"]
+    assert [message.split(":")[0] for message in told] == ["defense mode on by after_kill"] * 2
+    switch_defense(bot_of(home), "looked into it", FakeClock(), on=False)
+    assert shown() is False

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import LogicError
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     NoteMade,
     Record,
@@ -114,6 +118,10 @@ def test_boot_rows_stand_in_order_in_the_main_log() -> None:
     ]
 
 
+def met(event: Emergency) -> EmergencyMet:
+    return EmergencyMet(event=event, state=BotState.TRADING, response="x", detail="x")
+
+
 def test_each_system_log_shows_its_events() -> None:
     """Kills, commands, defense, starts and stops go to the logs of document 070."""
     entries = after(
@@ -125,13 +133,17 @@ def test_each_system_log_shows_its_events() -> None:
         StateChanged(previous=BotState.IDLE, state=BotState.EMERGENCY_CLOSING, reason="kill"),
         NoteMade(topic="defense_mode", text="entered"),
         NoteMade(topic="vix", text="17.74"),
+        met(Emergency.KILL),
+        met(Emergency.BROKER_DOWN),
+        DefenseChanged(on=True, trigger="drawdown", detail="x", limits=()),
+        AlertRaised(critical=True, event="manual kill", text="x"),
     )
     seen = {name: [row["seq"] for row in rows(name, entries)] for name in LOGS}
-    assert seen["kill_switch.log"] == [2, 3, 4, 7]
-    assert seen["disaster_mode.log"] == [1, 2, 3, 8]
+    assert seen["kill_switch.log"] == [2, 3, 4, 7, 10]
+    assert seen["disaster_mode.log"] == [1, 2, 3, 8, 10, 11, 12]
     assert seen["start_log"] == [1, 6]
     assert seen["stop_log"] == [3, 4, 5]
-    assert seen["main_bot.log"] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert seen["main_bot.log"] == list(range(1, 14))
 
 
 def test_router_and_screener_share_the_verdicts() -> None:

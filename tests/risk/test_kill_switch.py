@@ -21,6 +21,7 @@ from rigd.risk.kill_switch import (
     self_check,
     trip,
     unreadable,
+    worst,
 )
 from tests.factories import settings
 
@@ -347,3 +348,31 @@ def test_a_kill_from_outside_trips_and_keeps_the_days_counter() -> None:
     )
     assert LatchState.from_json(after.to_json()) == after
     assert trip(after, cause=Cause.CRASH_LOOP, detail="again", at=at) == after
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "worse"),
+    [
+        ("-100", "-90", "-100"),
+        ("-90", "-100", "-100"),
+        ("5", "7", "5"),
+        ("-90", None, "-90"),
+        (None, "-90", None),
+        ("NaN", "-90", "NaN"),
+        ("-90", "NaN", "NaN"),
+        ("-90", "-Infinity", "-Infinity"),
+    ],
+)
+def test_the_worse_of_our_count_and_the_brokers_counts(ours, theirs, worse):
+    """FAULTS X04, X05: the lower one; what is no number stays none; ours when theirs is silent."""
+    found = worst(*(None if text is None else D(text) for text in (ours, theirs)))
+    assert str(found) == str(None if worse is None else D(worse))
+
+
+def test_the_days_pnl_is_that_of_all_its_sessions():
+    """SPEC §4: counted per exchange day."""
+    first = switch()
+    observe(first, "-700")
+    second = switch(first.state, session=2)
+    observe(second, "200")
+    assert second.day_pnl == D(-500)
