@@ -57,6 +57,15 @@ LEFT_BY_OTHERS = {
     "fundamentals.json": "a folder of data with fundamentals",
     "kill_switch.log": "a trip",
     "session/kill_switch.log": "a trip",
+    "symbol_universe.json": "rigd universe build",
+    "archived_universe.json": "rigd universe build",
+    "universe_state.json": "rigd universe build",
+    "universe_raw.json": "rigd universe build",
+    "universe_allowed.json": "rigd universe build",
+    "universe_enriched.json": "rigd universe build",
+    "universe_filtered.json": "rigd universe build",
+    "universe.lock": "rigd universe build",
+    "blocklist.txt": "rigd universe blocklist",
 }
 """Outputs that a session in this process does not leave, and what does."""
 
