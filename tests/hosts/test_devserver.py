@@ -14,8 +14,9 @@ import pytest
 
 from rigd.broker.links import LOOPBACK, SocketLink
 from rigd.broker.wire import pack
-from rigd.core.errors import ExitCode, ProtocolError, Unavailable
+from rigd.core.errors import ExitCode, OrderRejected, ProtocolError, Unavailable
 from rigd.core.orders import OrdStatus
+from rigd.core.values import Side
 from rigd.hosts.devserver import Desk, Server, main
 from tests.broker.market import DAY, OPENS, exchange_on, minute_of, order
 from tests.conformance.stages import serving
@@ -165,3 +166,25 @@ def test_answer_carries_the_number_of_its_request() -> None:
     desk = Desk(exchange_on())
     assert ask(desk, id=41, op="find", cl_ord_id="none") == {"id": 41, "answer": None}
     assert ask(desk, id=42, op="nonsense")["id"] == 42
+
+
+def test_it_has_trailing_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    """With ``--native-trailing`` a trailing stop is taken and follows; without, it is refused."""
+    trail = order("T", Side.SELL, stop="49", trail="0.02")
+    for options, taken in ((("--native-trailing",), True), ((), False)):
+        log = tmp_path / f"truth_{taken}.log"
+        with process(log, *options) as (_, port):
+            link = SocketLink(port)
+            link.begin_session(DAY, 1, OPENS)
+            link.submit(order("A"))
+            link.open_bar(minute_of(0, AAA=FLAT))
+            if not taken:
+                with pytest.raises(OrderRejected, match="bad_type"):
+                    link.submit(trail)
+                link.close()
+                continue
+            link.submit(trail)
+            link.trade_through(minute_of(0, AAA=(50.0, 55.0, 50.0, 54.0)))
+            link.open_bar(minute_of(1, AAA=(53.0, 53.0, 53.0, 53.0)))
+            assert [fill.price for fill in link.fills(OPENS)] == [50, 53]
+            link.close()
