@@ -16,8 +16,9 @@ import pytest
 from rigd.broker.links import LOOPBACK, SocketLink
 from rigd.broker.wire import pack
 from rigd.core.clock import iso
-from rigd.core.errors import ExitCode, ProtocolError, Unavailable
+from rigd.core.errors import ExitCode, OrderRejected, ProtocolError, Unavailable
 from rigd.core.orders import OrdStatus
+from rigd.core.values import Side
 from rigd.hosts.broker_door import port_of
 from rigd.hosts.devserver import Desk, Manners, Server, main
 from tests.broker.market import DAY, OPENS, exchange_on, minute_of, order
@@ -194,3 +195,25 @@ def test_the_server_is_found_beside_its_log_while_it_serves(tmp_path: Path) -> N
         server.wait()
     assert port_of(log) is None
     assert not log.with_suffix(".json").exists()
+
+
+def test_it_has_trailing_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    """With ``--native-trailing`` a trailing stop is taken and follows; without, it is refused."""
+    trail = order("T", Side.SELL, stop="49", trail="0.02")
+    for options, taken in ((("--native-trailing",), True), ((), False)):
+        log = tmp_path / f"truth_{taken}.log"
+        with process(log, *options) as (_, port):
+            link = SocketLink(port)
+            link.begin_session(DAY, 1, OPENS)
+            link.submit(order("A"))
+            link.open_bar(minute_of(0, AAA=FLAT))
+            if not taken:
+                with pytest.raises(OrderRejected, match="bad_type"):
+                    link.submit(trail)
+                link.close()
+                continue
+            link.submit(trail)
+            link.trade_through(minute_of(0, AAA=(50.0, 55.0, 50.0, 54.0)))
+            link.open_bar(minute_of(1, AAA=(53.0, 53.0, 53.0, 53.0)))
+            assert [fill.price for fill in link.fills(OPENS)] == [50, 53]
+            link.close()
