@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := env/requirements.lock
 WORKERS ?= 2
+SEEDS ?= 300
 REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system check gates crashmatrix powerloss notebooks bench-core lock clean
+.PHONY: help session test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
@@ -20,6 +21,7 @@ help:
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
 	@echo "make crashmatrix  cut a session's process at every write, sync, rename and send"
 	@echo "make powerloss    open 5000 images of disks that lost power"
+	@echo "make chaos        300 simulated days with faults, every invariant checked"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
 	@echo "make lock         pin every dependency again (needs uv)"
@@ -47,6 +49,9 @@ crashmatrix: $(STAMP)
 
 powerloss: $(STAMP)
 	$(BIN)/rigd powerloss --images 5000
+
+chaos: $(STAMP)
+	$(BIN)/rigd chaos --seeds $(SEEDS) --jobs $(WORKERS)
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

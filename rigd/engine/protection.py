@@ -110,7 +110,7 @@ async def close_position(desk: Desk, position: Position, label: int, reason: Exi
             oco_group="",
             purpose=Purpose.EXIT,
             signal_minute=position.signal_minute,
-            reference_price=desk.mark(position.symbol),
+            reference_price=desk.exit_mark(position),
             verdict_id="",
             exit_reason=reason,
             note="",
@@ -167,7 +167,7 @@ def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
 
 def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     """Return the position's track with every bar that is complete."""
-    track, bars = position.track, desk.bars[position.symbol]
+    track, bars = position.track, desk.bars.get(position.symbol, [])
     if track.seen == len(bars):
         return track
     entered = (position.entry_time - desk.day.open) // MINUTE
@@ -210,6 +210,11 @@ async def _rest(
     cl_ord_id = _leg(desk, position, f"{leg}/{label}")
     if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
+    if current is not None and not desk.broker.capabilities.native_replace:
+        await sending.cancel(desk, current, "level moved, and this broker replaces no orders")
+        if current.working or desk.portfolio.positions.get(position.symbol) is not position:
+            return
+        current = None
     stop = purpose is Purpose.STOP
     sent = await sending.send(
         desk,
@@ -228,7 +233,7 @@ async def _rest(
             oco_group=position.entry_id,
             purpose=purpose,
             signal_minute=position.signal_minute,
-            reference_price=desk.mark(position.symbol),
+            reference_price=desk.exit_mark(position),
             verdict_id="",
             exit_reason=ExitReason.STOP_LOSS if stop else ExitReason.TARGET_HIT,
             note="",

@@ -18,6 +18,7 @@ COMMANDS = (
     ("doctor",),
     ("crashmatrix",),
     ("powerloss",),
+    ("chaos",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),
