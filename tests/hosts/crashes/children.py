@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STAND = """
-import os, socket, sys
+import os, signal, socket, sys
 from pathlib import Path
 from rigd.hosts.crashes.calls import stand
+signal.signal(signal.SIGINT, signal.default_int_handler)
 home = Path(sys.argv[2])
 end = socket.socket(fileno=int(sys.argv[1]))
 stand(end)
