@@ -32,10 +32,17 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
     Broker
         The adapter, not connected yet.
     """
-    return reach(str(settings.broker_code), account_id=account_id, link=link)
+    return reach(
+        str(settings.broker_code),
+        account_id=account_id,
+        link=link,
+        native_trailing=settings.sim_native_trailing,
+    )
 
 
-def reach(code: str, *, account_id: str, link: Link | None = None) -> Broker:
+def reach(
+    code: str, *, account_id: str, link: Link | None = None, native_trailing: bool = False
+) -> Broker:
     """Return the adapter of a broker by its code; settings are not needed for it.
 
     Parameters
@@ -44,6 +51,8 @@ def reach(code: str, *, account_id: str, link: Link | None = None) -> Broker:
         The broker's code, such as ``SIM``.
     account_id, link
         As for `build`.
+    native_trailing
+        Whether the simulated broker keeps trailing stops by itself.
 
     Returns
     -------
@@ -65,4 +74,4 @@ def reach(code: str, *, account_id: str, link: Link | None = None) -> Broker:
         raise ConfigError(msg)
     from rigd.broker.adapters.sim import SimBroker  # noqa: PLC0415 - only the assigned adapter loads
 
-    return SimBroker(link, account_id, code)
+    return SimBroker(link, account_id, code, native_trailing=native_trailing)

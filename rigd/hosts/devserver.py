@@ -320,6 +320,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--delay-ms", type=float, default=0.0)
     parser.add_argument("--requests-per-s", type=float, default=0.0)
     parser.add_argument("--starting-cash", type=Decimal, default=Decimal(100_000))
+    parser.add_argument("--native-trailing", action="store_true")
     return parser
 
 
@@ -335,6 +336,7 @@ def _model(options: argparse.Namespace) -> SimModel:
         lost_reply_rate=options.lost_reply_rate,
         refused_cancel_rate=options.refused_cancel_rate,
         starting_cash=options.starting_cash,
+        native_trailing=options.native_trailing,
     )
 
 

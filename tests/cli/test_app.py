@@ -16,6 +16,7 @@ COMMANDS = (
     ("why",),
     ("tuning",),
     ("doctor",),
+    ("chaos",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),
@@ -25,6 +26,8 @@ COMMANDS = (
     ("ledger", "export"),
     ("risk", "show"),
     ("risk", "reset"),
+    ("mapping", "show"),
+    ("mapping", "set"),
     ("flags", "raise"),
     ("flags", "clear"),
 )
