@@ -143,6 +143,7 @@ def _model(held: dict[str, str]) -> SimModel:
         lost_reply_rate=float(held["lost_reply_rate"]),
         refused_cancel_rate=float(held["refused_cancel_rate"]),
         starting_cash=Decimal(held["starting_cash"]),
+        native_trailing=held["native_trailing"] == str(True),
     )
 
 

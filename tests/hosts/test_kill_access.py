@@ -21,6 +21,7 @@ ACCESS = KillAccess(
         slippage_mean=0.001,
         commission_fraction=Decimal("0.0005"),
         lost_reply_rate=0.25,
+        native_trailing=True,
     ),
 )
 
