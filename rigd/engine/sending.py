@@ -107,7 +107,10 @@ async def drain(desk: Desk) -> None:
         missing = False
         for event in events:
             if isinstance(event, Fill):
-                take_fill(desk, event)
+                if event.exec_ref_key and not desk.orders.knows(event.exec_ref_key):
+                    missing = True  # it speaks of an execution that has not been told yet
+                else:
+                    take_fill(desk, event)
             elif isinstance(event, OrderSnapshot):
                 _take_snapshot(desk, event)
             elif isinstance(event, Gap):

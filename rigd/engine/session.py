@@ -299,6 +299,7 @@ class Session:
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
+            self._commands.settle()
 
     def fail(self, error: BaseException, context: str) -> None:
         """Record a fatal error and start the emergency close."""

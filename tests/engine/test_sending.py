@@ -18,7 +18,7 @@ from rigd.core.errors import (
     Unavailable,
 )
 from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
-from rigd.core.orders import Fill, OrdStatus
+from rigd.core.orders import ExecType, Fill, OrdStatus
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -288,3 +288,18 @@ def test_not_found_does_not_count_while_the_broker_is_silent() -> None:
     table.broker.positions = silent
     later(table, 3)
     assert order.in_doubt
+
+
+@pytest.mark.parametrize("kind", [ExecType.BUST, ExecType.CORRECT])
+def test_what_takes_back_an_execution_waits_for_it(kind) -> None:
+    """O06, O10: told before the execution itself, both are pulled and booked in their order."""
+    table = Table()
+    order = table.send()
+    fact = table.broker.fill(order.intent.cl_ord_id, "100", "50", silent=True)
+    word = replace(fact, exec_key="X2", exec_ref_key=fact.exec_key, exec_type=kind)
+    table.broker.executions.append(word)
+    table.broker.tell(word, fact)
+    table.drain()
+    keys = [fill.exec_key for fill in table.journal.records(FillRecorded)]
+    assert keys == [fact.exec_key, "X2"]
+    assert table.held() == (0 if kind is ExecType.BUST else 100)

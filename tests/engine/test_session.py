@@ -33,6 +33,7 @@ from rigd.core.values import Bar, ExitReason
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
+from rigd.store.control import FlagSeen
 from tests.engine.world import DAY, Table, World, obeyed, real_bars, settings, truth
 from tests.strategy.days import flat
 
@@ -628,3 +629,37 @@ def test_a_kill_during_a_shutdown_that_a_crash_cut_off_ends_as_a_shutdown(count)
     for command in (Command.SHUTDOWN, Command.KILL)[:count]:
         record(obeyed(command))
     assert table.session._interrupted_closing() is Closing.SHUTDOWN
+
+
+def test_a_kill_is_on_record_before_its_flag_is_removed() -> None:
+    """I-12: the flag goes when the journal has the command durably, and not before."""
+    table = Table()
+    order: list[str] = []
+    seen = FlagSeen(
+        command=Command.KILL,
+        file="control_kill.flag",
+        signed=True,
+        by="operator",
+        why="test",
+        source="panel",
+        refused="",
+        nonce="0",
+        note="",
+    )
+    lying = [seen]
+
+    class Folder:
+        def read(self):
+            return lying[0] if lying else None
+
+        def consume(self, flag) -> None:
+            order.append(f"consumed with {table.journal.durable} durable records")
+            lying.remove(flag)
+
+    table.session._commands = wiring.command_reader(
+        Folder(), table.world.clock, table.desk.settings
+    )
+    table.session.obey()
+    kinds = table.world.kinds()
+    assert order == [f"consumed with {kinds.index('CommandObeyed') + 1} durable records"]
+    assert table.session.closing is Closing.KILL
