@@ -27,7 +27,7 @@ from rigd.core.events import (
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrderRequest, OrdStatus, OrdType, Purpose
 from rigd.core.values import SessionDay, Side
-from rigd.engine import sending
+from rigd.engine import recovery, sending
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
 from tests.engine.world import Table, World, real_bars, settings, truth
@@ -343,4 +343,19 @@ def test_a_kill_that_lies_there_stops_an_entry_that_was_cut_off() -> None:
     table.session._unsent = [cut]
     asyncio.run(table.session._send_unsent())
     assert cut.status is OrdStatus.REJECTED
+    assert table.broker.count("submit") == 0
+
+
+def test_an_order_about_which_the_broker_does_not_answer_is_in_doubt_and_not_sent_again() -> None:
+    """R02, I-02: a crash after the send, then a look-up without an answer: it may be there."""
+    table = Table()
+    table.desk.recorder.record(table.intent(), durable=True)
+    (cut,) = table.desk.orders
+    table.broker._accept(cut.request())
+    table.broker.down = True
+    assert asyncio.run(recovery.settle_unanswered(table.desk)) == []
+    assert cut.in_doubt
+    table.broker.down = False
+    asyncio.run(sending.resolve_doubts(table.desk))
+    assert (cut.in_doubt, cut.working) == (False, True)
     assert table.broker.count("submit") == 0

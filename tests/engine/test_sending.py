@@ -117,7 +117,7 @@ def test_a_look_up_that_fails_ends_no_doubt() -> None:
     table.broker.drop_next = 1
     order = table.send()
     table.broker.down = True
-    assert asyncio.run(sending.look_up(table.desk, order)) is False
+    assert asyncio.run(sending.look_up(table.desk, order)) is None
     assert order.in_doubt
 
 
