@@ -25,12 +25,14 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
+mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
 app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
+app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -230,6 +232,25 @@ def risk_reset(
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.risk_reset(reason))
+
+
+@mapping_app.command("show")
+def mapping_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Show the table of inverse ETFs."""
+    import rigd.cli.mapping as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(as_json=as_json))
+
+
+@mapping_app.command("set")
+def mapping_set(
+    pairs: Annotated[list[str], typer.Argument(metavar="SYMBOL=FUND", help="SYMBOL= removes it.")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")],
+) -> None:
+    """Map symbols to their inverse ETFs; the table gets its next version, audited."""
+    import rigd.cli.mapping as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.change(pairs, reason))
 
 
 @flags_app.command("raise")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
 from rigd.core.errors import DataError
@@ -45,6 +46,10 @@ class Desk:
 
     Parameters
     ----------
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF.
+    bought_only
+        Symbols of the feed that are bought for others and are no candidates themselves.
     bars
         The session's bars so far, per symbol, oldest first.
     epoch
@@ -77,6 +82,8 @@ class Desk:
     session_cap: Decimal
     defense: bool
     expected_slippage: float
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
     runners: list[Runner] = field(default_factory=list)
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True

@@ -88,6 +88,7 @@ class Order:
             ord_type=intent.ord_type,
             limit_price=intent.limit_price,
             stop_price=intent.stop_price,
+            trail_fraction=intent.trail_fraction,
             oco_group=intent.oco_group,
         )
 
@@ -123,6 +124,10 @@ class OrderBook:
             if (purpose is None or order.intent.purpose is purpose)
             and (not symbol or order.intent.symbol == symbol)
         ]
+
+    def of(self, symbol: str) -> list[Order]:
+        """Return every order of a symbol, ended ones too, oldest first."""
+        return [order for order in self._orders.values() if order.intent.symbol == symbol]
 
     @property
     def idle(self) -> bool:

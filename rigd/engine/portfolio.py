@@ -17,7 +17,7 @@ from rigd.core.events import FillRecorded, NoteMade, OrderIntent, TradeClosed
 from rigd.core.money import PRICE_STEP, ZERO, notional
 from rigd.core.orders import ExecType, Purpose
 from rigd.core.values import Direction, ExitReason, Side
-from rigd.strategy.exits import RangeState
+from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,7 +230,7 @@ class Portfolio:
         amount = notional(fill.price, fill.qty)
         self.cash_flow -= amount * fill.side.sign + fill.commission
         if fill.purpose is Purpose.ENTRY:
-            self.filled_symbols.add(fill.symbol)
+            self.filled_symbols |= {fill.symbol, intent.asked}
             self.entries.setdefault(intent.strategy, set()).add(fill.symbol)
         position = self.positions.get(fill.symbol)
         if position is None:

@@ -145,7 +145,7 @@ class Launcher:
             provision_for(self._home, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request)
+        plan = make_plan(bot.settings, request, bot.inverse_etfs)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             place = _place(bot, plan.day.day, request)

@@ -12,7 +12,9 @@ from rigd.broker.simulated.exchange import SimExchange, TruthLog
 from rigd.broker.simulated.model import SimModel
 from rigd.calendar import exchange as calendar
 from rigd.calendar.windows import WindowKeys, plan
+from rigd.config.choices import ShortType
 from rigd.config.digest import digest
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.parse import override
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from rigd.hosts.request import SessionRequest
 
 CURRENCY = "USD"
+MAPPING_NOTE = "inverse_etfs"
+"""Topic of the note that names the table of inverse ETFs of a session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +79,26 @@ class Plan:
         Its bars.
     fundamentals
         Companies' metrics that lie beside the bars; None where there are none.
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF.
+    bought_only
+        Symbols of the feed that are bought for others and are no candidates themselves.
     """
 
     settings: Settings
     day: SessionDay
     feed: DayFeed
     fundamentals: FundamentalsSource | None = None
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
+
+    @property
+    def mapping(self) -> str:
+        """The table of inverse ETFs that the session uses, for its record; blank without one."""
+        if not buys_inverse(self.settings):
+            return ""
+        table, funds = self.inverse_etfs, ", ".join(sorted(self.bought_only)) or "none"
+        return f"{table.name}, {len(table.pairs)} pairs, {table.digest[:16]}; bought only: {funds}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +140,12 @@ def session_day(day: date) -> SessionDay:
         msg = f"{day.isoformat()} must be a session of the exchange XNYS, found none on that day"
         raise ConfigError(msg, fix="choose a trading day: no weekend, no holiday")
     return found
+
+
+def buys_inverse(settings: Settings) -> bool:
+    """Tell whether a strategy that runs takes its short side by inverse ETFs."""
+    names = router.sequence(settings)
+    return any(settings.strategy(name).short_type is ShortType.INVERSE_ETF for name in names)
 
 
 def session_settings(settings: Settings, request: SessionRequest) -> Settings:
@@ -229,6 +253,8 @@ async def open_session(
         session_cap=started.session_cap,
         defense=settings.defense_mode_active,
         expected_slippage=_expected_slippage(settings),
+        inverse_etfs=what.inverse_etfs,
+        bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
     )
@@ -321,6 +347,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     recorder.record(NoteMade(topic="vix", text=text))
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
+    if what.mapping:
+        recorder.record(NoteMade(topic=MAPPING_NOTE, text=what.mapping))
     for item in planned:
         window = item.window
         recorder.record(

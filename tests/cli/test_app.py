@@ -25,6 +25,8 @@ COMMANDS = (
     ("ledger", "export"),
     ("risk", "show"),
     ("risk", "reset"),
+    ("mapping", "show"),
+    ("mapping", "set"),
     ("flags", "raise"),
     ("flags", "clear"),
 )

@@ -64,6 +64,9 @@ MODELS = {
     "smooth": SimModel(),
     "rough": SimModel(partial_fill_rate=0.6, reject_rate=0.25, lost_reply_rate=0.4),
     "cancels refused": SimModel(partial_fill_rate=0.5, refused_cancel_rate=0.5),
+    "trailing at the broker": SimModel(
+        partial_fill_rate=0.5, reject_rate=0.25, native_trailing=True
+    ),
 }
 
 
