@@ -278,9 +278,9 @@ class Capabilities:
     paper: bool
     authoritative_lookup: bool = False
     """Whether an order that a lookup does not find never arrived, for certain."""
-    settle: timedelta = timedelta(minutes=2)
-    """For how long a lookup of another broker may miss an order that is on its way or there."""
     native_trailing: bool = False
     """Whether a trailing stop can be left to the broker, also inside an OCO group."""
     options: bool = False
     """Whether options can be bought."""
+    settle: timedelta = timedelta(minutes=2)
+    """For how long a lookup of another broker may miss an order that is on its way or there."""
