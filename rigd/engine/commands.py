@@ -49,6 +49,7 @@ class CommandReader:
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
         self._failed: list[tuple[BaseException, str]] = []
+        self._seen: FlagSeen | None = None
         self._lock = threading.Lock()
 
     def ask(self, command: Command, source: str, why: str) -> None:
@@ -79,7 +80,7 @@ class CommandReader:
             self._next_read = now + self._interval_s
             seen = self._flags.read()
             if seen is not None and not seen.refused and seen.command is not Command.START:
-                self._flags.consume(seen)
+                self._seen = seen
                 found.append(
                     CommandObeyed(
                         command=seen.command,
@@ -90,6 +91,15 @@ class CommandReader:
                     )
                 )
         return max(found, key=lambda record: STRENGTH[record.command], default=None)
+
+    def settle(self) -> None:
+        """Remove the flag that was obeyed: what it asks for is durable in the journal now.
+
+        Not earlier: a crash in between would lose a kill that nobody gives again.
+        """
+        if self._seen is not None and self._flags is not None:
+            self._flags.consume(self._seen)
+        self._seen = None
 
     def _taken(self) -> list[CommandObeyed]:
         if not self._asked:

@@ -32,8 +32,8 @@ KILL_NOTE = "rigd_kill"
 async def settle_unanswered(desk: Desk) -> list[Order]:
     """Ask for every order of which the journal has an intent and no answer.
 
-    An order that the broker knows is adopted. Where a look-up is not authoritative one that is not
-    found stays in doubt.
+    An order that the broker knows is adopted. One that it does not show stays in doubt where a
+    look-up is not authoritative, and so does every one about which it does not answer.
 
     Parameters
     ----------
@@ -49,9 +49,10 @@ async def settle_unanswered(desk: Desk) -> list[Order]:
     """
     unsent = []
     for order in desk.orders.unanswered():
-        if await sending.look_up(desk, order) or not order.working or order.in_doubt:
+        found = await sending.look_up(desk, order)
+        if found or not order.working or order.in_doubt:
             continue
-        if desk.broker.capabilities.authoritative_lookup:
+        if found is False and desk.broker.capabilities.authoritative_lookup:
             unsent.append(order)
         else:
             desk.recorder.record(desk.orders.doubt_about(order, "no answer on record"))

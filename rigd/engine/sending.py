@@ -124,7 +124,10 @@ async def drain(desk: Desk) -> None:
         missing = False
         for event in events:
             if isinstance(event, Fill):
-                take_fill(desk, event)
+                if event.exec_ref_key and not desk.orders.knows(event.exec_ref_key):
+                    missing = True  # it speaks of an execution that has not been told yet
+                else:
+                    take_fill(desk, event)
             elif isinstance(event, OrderSnapshot):
                 _take_snapshot(desk, event)
             elif isinstance(event, Gap):
@@ -219,7 +222,7 @@ async def resolve_doubts(desk: Desk) -> None:
         await look_up(desk, order)
 
 
-async def look_up(desk: Desk, order: Order) -> bool:
+async def look_up(desk: Desk, order: Order) -> bool | None:
     """Look one order up by its id and record what the broker says.
 
     Parameters
@@ -231,14 +234,14 @@ async def look_up(desk: Desk, order: Order) -> bool:
 
     Returns
     -------
-    bool
-        True when the broker knows it; False when it does not, or did not answer.
+    bool or None
+        Whether the broker knows it; None when it did not answer.
     """
     try:
         snapshot = await desk.broker.find(order.intent.cl_ord_id)
     except BrokerError as error:
         record_error(desk, error, order.intent.strategy, f"look-up {order.intent.cl_ord_id}")
-        return False
+        return None
     if snapshot is not None:
         if snapshot.cum_qty > order.cum_qty:
             await _pull_fills(desk)

@@ -314,6 +314,7 @@ class Session:
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
+            self._commands.settle()
 
     def watch_supervisor(self, *, silent: bool) -> None:
         """Take no new risk while the supervisor that started us is silent; exits go on (K09)."""

@@ -469,3 +469,18 @@ def test_whenever_a_new_owner_comes_the_old_one_sends_nothing_more() -> None:
             old.run()
         done = [entry for entry in old.log.rows if entry[2] in {"submit", "replace", "cancel"}]
         assert len(done) <= allowed
+
+
+def test_an_order_about_which_the_broker_does_not_answer_is_in_doubt_and_not_sent_again() -> None:
+    """R02, I-02: a crash after the send, then a look-up without an answer: it may be there."""
+    table = Table()
+    table.desk.recorder.record(table.intent(), durable=True)
+    (cut,) = table.desk.orders
+    table.broker._accept(cut.request())
+    table.broker.down = True
+    assert asyncio.run(recovery.settle_unanswered(table.desk)) == []
+    assert cut.in_doubt
+    table.broker.down = False
+    asyncio.run(sending.resolve_doubts(table.desk))
+    assert (cut.in_doubt, cut.working) == (False, True)
+    assert table.broker.count("submit") == 0

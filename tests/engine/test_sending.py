@@ -27,7 +27,7 @@ from rigd.core.events import (
     OrderUpdated,
     TradeClosed,
 )
-from rigd.core.orders import Fill, OrdStatus, Purpose
+from rigd.core.orders import ExecType, Fill, OrdStatus, Purpose
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -126,7 +126,7 @@ def test_a_look_up_that_fails_ends_no_doubt() -> None:
     table.broker.drop_next = 1
     order = table.send()
     table.broker.down = True
-    assert asyncio.run(sending.look_up(table.desk, order)) is False
+    assert asyncio.run(sending.look_up(table.desk, order)) is None
     assert order.in_doubt
 
 
@@ -327,3 +327,18 @@ def test_a_quantity_that_is_none_is_refused_before_the_journal(qty, purpose) -> 
         table.send(qty=Decimal(qty), purpose=purpose)
     assert table.journal.records(OrderIntent) == []
     assert table.broker.count("submit") == 0
+
+
+@pytest.mark.parametrize("kind", [ExecType.BUST, ExecType.CORRECT])
+def test_what_takes_back_an_execution_waits_for_it(kind) -> None:
+    """O06, O10: told before the execution itself, both are pulled and booked in their order."""
+    table = Table()
+    order = table.send()
+    fact = table.broker.fill(order.intent.cl_ord_id, "100", "50", silent=True)
+    word = replace(fact, exec_key="X2", exec_ref_key=fact.exec_key, exec_type=kind)
+    table.broker.executions.append(word)
+    table.broker.tell(word, fact)
+    table.drain()
+    keys = [fill.exec_key for fill in table.journal.records(FillRecorded)]
+    assert keys == [fact.exec_key, "X2"]
+    assert table.held() == (0 if kind is ExecType.BUST else 100)

@@ -36,6 +36,7 @@ from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.reporting.logs import session_logs
 from rigd.risk.kill_switch import LatchState
+from rigd.store.control import FlagSeen
 from tests.engine.world import DAY, Table, World, obeyed, real_bars, settings, truth
 from tests.strategy.days import flat
 
@@ -737,3 +738,37 @@ def test_what_nobody_caught_fails_the_session() -> None:
     assert called["timestamp"].endswith("Z")
     assert "fatal: ValueError" in called["message"]
     assert_sound(run)
+
+
+def test_a_kill_is_on_record_before_its_flag_is_removed() -> None:
+    """I-12: the flag goes when the journal has the command durably, and not before."""
+    table = Table()
+    order: list[str] = []
+    seen = FlagSeen(
+        command=Command.KILL,
+        file="control_kill.flag",
+        signed=True,
+        by="operator",
+        why="test",
+        source="panel",
+        refused="",
+        nonce="0",
+        note="",
+    )
+    lying = [seen]
+
+    class Folder:
+        def read(self):
+            return lying[0] if lying else None
+
+        def consume(self, flag) -> None:
+            order.append(f"consumed with {table.journal.durable} durable records")
+            lying.remove(flag)
+
+    table.session._commands = wiring.command_reader(
+        Folder(), table.world.clock, table.desk.settings
+    )
+    table.session.obey()
+    kinds = table.world.kinds()
+    assert order == [f"consumed with {kinds.index('CommandObeyed') + 1} durable records"]
+    assert table.session.closing is Closing.KILL
