@@ -118,6 +118,49 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     _finish(command.run(as_json=as_json))
 
 
+@app.command()
+def chaos(
+    seeds: Annotated[int, typer.Option(help="How many seeds to run.")] = 1000,
+    start: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(help="Run this one alone and print its trace hash.")] = -1,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    profile: Annotated[str, typer.Option(help="swarm, lite or calm.")] = "swarm",
+    minutes: Annotated[int, typer.Option(help="The longest day [minutes].")] = 400,
+    trace: Annotated[
+        Path | None, typer.Option(help="With --seed: file for every event of the run.")
+    ] = None,
+    shrink: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option("--shrink", help="With --seed: leave out what the failure does not need."),
+    ] = False,
+    mutants: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--mutants", help="Plant bugs in memory; each must be found.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for the figures as JSON.")
+    ] = None,
+) -> None:
+    """Run whole simulated days with faults and check every invariant after each event."""
+    import rigd.cli.chaos as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            command.Request(
+                seeds=seeds,
+                start=start,
+                seed=seed,
+                jobs=jobs,
+                profile=profile,
+                minutes=minutes,
+                trace=trace,
+                shrinks=shrink,
+                mutants=mutants,
+                json_file=json_file,
+            )
+        )
+    )
+
+
 @build_app.command("check")
 def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check files, configuration, chart of accounts and schema, as every launch does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -282,3 +282,5 @@ class Capabilities:
     """Whether a trailing stop can be left to the broker, also inside an OCO group."""
     options: bool = False
     """Whether options can be bought."""
+    settle: timedelta = timedelta(minutes=2)
+    """For how long a lookup of another broker may miss an order that is on its way or there."""

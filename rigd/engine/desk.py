@@ -18,7 +18,7 @@ from rigd.core.orders import Purpose
 from rigd.core.ports import Alerts, Broker, Feed
 from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
-from rigd.engine.portfolio import Portfolio
+from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
 from rigd.engine.watchdog import Watchdog
 from rigd.enhancements.contract import Enhancement
@@ -147,6 +147,11 @@ class Desk:
     def mark(self, symbol: str) -> Decimal:
         """Return the last bar's close of a symbol [currency/share]."""
         return price_from_float(self.bars[symbol][-1].close)
+
+    def exit_mark(self, position: Position) -> Decimal:
+        """Return the mark of what is held, or its entry price before its first bar."""
+        bars = self.bars.get(position.symbol)
+        return price_from_float(bars[-1].close) if bars else position.entry_price
 
     def runner(self, strategy: str) -> Runner:
         """Return the strategy of a name."""

@@ -78,7 +78,8 @@ def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
         return {}
     if ranked is not None:
         desk.recorder.record(ranked)
-    return signals
+    # No signal before the pool is known, though after a crash it may be on record already.
+    return signals if slice_.minute >= analysis_end - 1 else {}
 
 
 def _candidates(desk: Desk, bars: Mapping[str, Bar]) -> Mapping[str, Bar]:

@@ -130,7 +130,7 @@ async def close_collared(desk: Desk, position: Position, label: int, *, urgent: 
         (order.intent.note, order.intent.symbol) == (COLLARED, symbol) for order in desk.orders
     )
     collar = desk.settings.price_collar_pct * (1 + tried if urgent else 1)
-    price = _collared_price(desk.mark(position.symbol), collar, position.direction.sign)
+    price = _collared_price(desk.exit_mark(position), collar, position.direction.sign)
     if current is not None and (current.in_doubt or _says(current, price, position.qty, None)):
         return
     cl_ord_id = _leg(desk, position, f"collar/{label}")
@@ -186,7 +186,7 @@ def _exit(
         oco_group="" if market else position.entry_id,
         purpose=Purpose.EXIT if market else Purpose.TARGET,
         signal_minute=position.signal_minute,
-        reference_price=desk.mark(position.symbol),
+        reference_price=desk.exit_mark(position),
         verdict_id="",
         exit_reason=reason,
         note="" if market else COLLARED,
@@ -242,7 +242,7 @@ def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
 
 def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     """Return the position's track with every bar that is complete."""
-    track, bars = position.track, desk.bars[position.symbol]
+    track, bars = position.track, desk.bars.get(position.symbol, [])
     if track.seen == len(bars):
         return track
     entered = (position.entry_time - desk.day.open) // MINUTE
@@ -285,6 +285,11 @@ async def _rest(
     cl_ord_id = _leg(desk, position, f"{leg}/{label}")
     if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
+    if current is not None and not desk.broker.capabilities.native_replace:
+        await sending.cancel(desk, current, "level moved, and this broker replaces no orders")
+        if current.working or desk.portfolio.positions.get(position.symbol) is not position:
+            return
+        current = None
     qty = position.qty
     if current is None and _may_be_closing(desk, position):
         qty = await _closable(desk, position)
@@ -308,7 +313,7 @@ async def _rest(
             oco_group=position.entry_id,
             purpose=purpose,
             signal_minute=position.signal_minute,
-            reference_price=desk.mark(position.symbol),
+            reference_price=desk.exit_mark(position),
             verdict_id="",
             exit_reason=ExitReason.STOP_LOSS if stop else ExitReason.TARGET_HIT,
             note="",

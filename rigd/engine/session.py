@@ -16,7 +16,7 @@ from rigd.core.emergencies import (
     Emergency,
     response_to,
 )
-from rigd.core.errors import BrokerError, ConfigError, ExitCode, LogicError
+from rigd.core.errors import BrokerError, ConfigError, DataError, ExitCode, LogicError
 from rigd.core.events import (
     Command,
     CommandObeyed,
@@ -38,10 +38,11 @@ from rigd.core.lifecycle import (
     group_of,
     may_follow,
 )
-from rigd.core.values import ExitReason
+from rigd.core.orders import Purpose
+from rigd.core.values import ExitReason, MarketSlice
 from rigd.engine import candidates, pipeline, protection, recovery, sending, vigil
 from rigd.engine.error_handler import event_of
-from rigd.engine.portfolio import STALE_EXIT
+from rigd.engine.portfolio import STALE_EXIT, minute_start
 from rigd.risk.defense import limits_in_force, limits_table
 from rigd.risk.defense_mode import Trigger
 from rigd.risk.kill_switch import worst
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
     from rigd.core.emergencies import Response
     from rigd.core.events import Reconciled
-    from rigd.core.values import MarketSlice
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
@@ -108,6 +108,7 @@ class Session:
         self._unsent: list[Order] = []
         self._watched = -1
         self._next_step = -1
+        self._reconciled = False
         self.closing: Closing | None = None
         self.closed: SessionClosed | None = None
 
@@ -130,10 +131,10 @@ class Session:
         desk.collared = desk.recorder.facts.collared
         self._take_up_defense()
         self._unsent = await recovery.settle_unanswered(desk)
-        found = await self.reconcile("resume" if desk.recorder.facts.resumed else "start")
-        if found is None:
+        if await self.reconcile("resume" if desk.recorder.facts.resumed else "start"):
+            await self._send_unsent()
+        else:
             self._refuse_to_start()
-        await self._send_unsent()
         if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
             self._record_latch()
         if self.closing is not None:
@@ -148,7 +149,7 @@ class Session:
 
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
-        pipeline.step(self.desk, slice_)
+        pipeline.step(self.desk, _sound(slice_))
         self._minute = slice_.minute
 
     async def before_minute(self, minute: int) -> None:
@@ -158,11 +159,16 @@ class Session:
         if reports := desk.watchdog.look(desk.orders.working()):
             await vigil.keep(desk, reports)
         if self.closing is not None:
+            if not self._reconciled and await self.reconcile("resume"):
+                await self._send_unsent()
             await self._close_out()
             return
         self._walk_states(minute)
         if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
-            await self.reconcile("gap")
+            if await self.reconcile("gap"):
+                await self._send_unsent()
+            if not self._reconciled:
+                return
         if not desk.orders.idle:
             await self._settle_doubts()
             await self._expire_entries(minute)
@@ -208,7 +214,7 @@ class Session:
     async def after_open(self, minute: int) -> None:
         """Book what filled at the open and protect it within the same bar."""
         await sending.drain(self.desk)
-        if self.closing is None and not self.desk.portfolio.flat:
+        if self.closing is None and self._reconciled and not self.desk.portfolio.flat:
             await protection.protect_all(self.desk, minute, opened=True)
 
     async def after_trading(self) -> None:
@@ -221,6 +227,10 @@ class Session:
         """Decide on the closed bars of a minute."""
         desk = self.desk
         self._minute = slice_.minute
+        sound = _sound(slice_)
+        if sound is not slice_:
+            self._note_unsound(slice_)
+            slice_ = sound
         if slice_.bars:
             desk.watchdog.saw_bar(desk.clock.now())
         self.obey()
@@ -262,7 +272,12 @@ class Session:
         """
         desk = self.desk
         await sending.drain(desk)
-        outcome = await self.reconcile("end")
+        outcome = None
+        for _ in range(LAST_ATTEMPTS):
+            outcome = await self.reconcile("end")
+            if outcome is not None:
+                await self._send_unsent()
+                break
         agreed = outcome is not None and outcome.agreed
         flat = desk.portfolio.flat and desk.orders.idle and agreed
         if self.closing is None:
@@ -364,15 +379,33 @@ class Session:
         """Send what a crash kept from being sent; an entry only while new risk is allowed."""
         unsent, self._unsent = self._unsent, []
         for order in unsent:
+            self.obey()
             if not order.working:
                 continue
-            if order.is_entry and not self._may_enter():
-                text = "cut off before it was sent, and no new risk is allowed now"
+            late = self._too_late(order)
+            if late:
+                text = f"cut off before it was sent, and {late}"
                 update = self.desk.orders.rejection_of(order, text, evidence=sending.NOT_SENT)
                 self.desk.recorder.record(update)
             else:
                 await sending.transmit(self.desk, order)
         candidates.note_rejections(self.desk)
+
+    def _too_late(self, order: Order) -> str:
+        """Return why an order that was cut off must not be sent any more; blank when it may."""
+        desk, intent = self.desk, order.intent
+        if order.is_entry:
+            known = minute_start(desk.day.open, intent.signal_minute + 1)
+            if desk.clock.now() - known > protection.MINUTE:
+                return "its signal is old"
+            return "" if self._may_enter() else "no new risk is allowed now"
+        held = desk.portfolio.positions.get(intent.symbol)
+        if held is None or held.direction.exit_side is not intent.side or intent.qty > held.qty:
+            return "what it would close is not held any more"
+        others = [each for each in desk.orders.working(symbol=intent.symbol) if each is not order]
+        if intent.purpose is Purpose.EXIT and others:
+            return "other orders of the symbol work"
+        return ""
 
     def _may_enter(self) -> bool:
         mode = self.desk.recorder.facts.risk_mode
@@ -445,7 +478,7 @@ class Session:
         """Compare with the broker; without its answer no new risk is taken."""
         self.desk.gap_seen = False
         try:
-            return await recovery.reconcile(
+            outcome = await recovery.reconcile(
                 self.desk, reason, self._opening_cash, frozenset(map(id, self._unsent))
             )
         except BrokerError as error:
@@ -453,6 +486,15 @@ class Session:
             sending.record_error(self.desk, error, "", f"reconcile: {reason}")
             sending.suspend(self.desk, "the broker does not answer")
             return None
+        self._reconciled = True
+        return outcome
+
+    def _note_unsound(self, slice_: MarketSlice) -> None:
+        """Record the bars that must not be traded on; they count as missing (FAULTS M20)."""
+        for symbol, bar in slice_.bars.items():
+            if not bar.sound:
+                error = DataError(f"a bar must be finite, positive, low to high; was {bar}")
+                sending.record_error(self.desk, error, "", f"bar of {symbol}")
 
     async def _closing_cash(self) -> Decimal:
         """Return the broker's cash, or what it must be by our fills when it does not answer."""
@@ -486,7 +528,7 @@ class Session:
         """Return the session's PnL by the broker's count [currency]; None without its answer."""
         try:
             return (await self.desk.broker.account()).equity - self.desk.opening_equity
-        except BrokerError as error:
+        except (BrokerError, DataError) as error:
             sending.record_error(self.desk, error, "", "the broker's count of the PnL")
             return None
 
@@ -625,3 +667,14 @@ class Session:
     def _set_mode(self, mode: RiskMode, reason: str) -> None:
         if self.desk.recorder.facts.risk_mode is not mode:
             self.desk.recorder.record(RiskModeChanged(mode=mode, reason=reason))
+
+
+def _sound(slice_: MarketSlice) -> MarketSlice:
+    """Return a minute without the bars that must not be traded on; the minute itself if it is."""
+    for bar in slice_.bars.values():
+        if not bar.sound:
+            break
+    else:
+        return slice_
+    bars = {symbol: bar for symbol, bar in slice_.bars.items() if bar.sound}
+    return MarketSlice(slice_.minute, slice_.start, bars)

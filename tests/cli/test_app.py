@@ -16,6 +16,7 @@ COMMANDS = (
     ("why",),
     ("tuning",),
     ("doctor",),
+    ("chaos",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),

@@ -311,3 +311,41 @@ def test_a_refused_tightening_keeps_the_position_under_a_stop() -> None:
     (stop,) = table.desk.orders.working(Purpose.STOP)
     assert (stop.intent.ord_type, stop.intent.qty) == (OrdType.STOP, 100)
     assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.0075)
+
+
+def test_a_broker_that_replaces_nothing_cancels_first() -> None:
+    """BROKERS §6.1: where replacing is not supported the old order ends, then the new one rests."""
+    table = holding()
+    table.broker.capabilities = replace(table.broker.capabilities, native_replace=False)
+    protect(table, 31)
+    old = table.desk.orders.working(Purpose.STOP)[0]
+    table.show(range(31, 33))
+    position = table.desk.portfolio.positions["AAA"]
+    position.track.best = 110.0
+    protect(table, 33)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert old.status is OrdStatus.CANCELED
+    assert stop.intent.replaces == ""
+    assert stop.intent.stop_price == Decimal("108.35")
+    assert table.broker.count("replace") == 0
+
+
+def test_a_level_waits_while_the_old_order_cannot_be_cancelled() -> None:
+    """Two resting stops would sell twice: the old one stays alone."""
+    table = holding()
+    table.broker.capabilities = replace(table.broker.capabilities, native_replace=False)
+    protect(table, 31)
+    table.broker.refuse_cancels = 1
+    table.desk.portfolio.positions["AAA"].track.best = 110.0
+    protect(table, 32)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.stop_price == 99
+
+
+def test_an_exit_needs_no_bar() -> None:
+    """A position whose symbol has shown no bar is closed all the same, at its entry's price."""
+    table = holding()
+    del table.desk.bars["AAA"]
+    close(table)
+    (order,) = table.desk.orders.working(Purpose.EXIT)
+    assert order.intent.reference_price == 100
