@@ -543,7 +543,7 @@ class Session:
         """Return the session's PnL by the broker's count [currency]; None without its answer."""
         try:
             return (await self.desk.broker.account()).equity - self.desk.opening_equity
-        except BrokerError as error:
+        except (BrokerError, DataError) as error:
             sending.record_error(self.desk, error, "", "the broker's count of the PnL")
             return None
 

@@ -293,7 +293,7 @@ def test_nothing_is_sent_while_the_broker_has_not_been_reconciled(times) -> None
         assert "Reconciled" in seen
         early = seen[: seen.index("Reconciled")]
         assert "OrderIntent" not in early
-        assert early.count("ErrorCaptured") == times
+        assert ("ErrorCaptured" in early) is (times > 4)  # a read is repeated three times
         sent = [row for row in world.log.rows if row[2] in {"submit", "replace"}]
         known = [row for row in base.log.rows[: base.journal.marks[first - 1]] if row in sent]
         assert len(sent) >= len(known)
