@@ -20,6 +20,7 @@ from rigd.core.values import Side
 from rigd.hosts import records
 from rigd.hosts.books import open_books
 from rigd.hosts.bot import Bot, open_bot
+from rigd.hosts.kill_access import NAME as KILL_ACCESS
 from rigd.hosts.latch import read_latch
 from rigd.risk.kill_switch import Cause
 from rigd.store.chainlog import used_length
@@ -239,7 +240,7 @@ def unreadable(home: Path, bot: Bot | None = None) -> list[str]:
         File and reason; temporary files, which no reader looks at, do not count.
     """
     wrong = []
-    for path in sorted((home / "runs").rglob("*")):
+    for path in (*sorted((home / "runs").rglob("*")), home / "env" / KILL_ACCESS):
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             continue
         try:
@@ -261,8 +262,9 @@ def unreadable(home: Path, bot: Bot | None = None) -> list[str]:
 
 def changed_configuration(home: Path, template: Path) -> list[str]:
     """Return what differs in the configuration of a home from the home that it is a copy of."""
+    # What each start of the engine leaves for `rigd kill` is no configuration: `unreadable` reads it.
     left, right = (_contents(each / "env") for each in (home, template))
-    names = sorted(left.keys() | right.keys())
+    names = sorted((left.keys() | right.keys()) - {KILL_ACCESS, f".{KILL_ACCESS}.tmp"})
     return [f"env/{name}: changed" for name in names if left.get(name) != right.get(name)]
 
 

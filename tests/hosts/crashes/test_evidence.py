@@ -154,6 +154,19 @@ def test_a_changed_configuration_is_named(home, tmp_path) -> None:
     ]
 
 
+def test_what_a_start_leaves_for_the_kill_is_read_and_not_compared(home, tmp_path) -> None:
+    """env/kill_access.json is written by each start; half of it would be a broken file."""
+    copied = tmp_path / "home"
+    copy_home(home.root, copied)
+    left = copied / "env" / "kill_access.json"
+    left.unlink(missing_ok=True)
+    left.write_bytes(b'{"bot": "other"}')
+    assert changed_configuration(copied, home.root) == []
+    assert unreadable(copied) == []
+    left.write_bytes(b'{"bot": ')
+    assert any("kill_access.json" in wrong for wrong in unreadable(copied))
+
+
 def test_a_home_without_a_session_has_none(tmp_path) -> None:
     """No folder and no tree; a tree is asked for only where there is one."""
     home = demo(tmp_path)
