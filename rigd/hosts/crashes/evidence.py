@@ -262,7 +262,7 @@ def unreadable(home: Path, bot: Bot | None = None) -> list[str]:
 
 def changed_configuration(home: Path, template: Path) -> list[str]:
     """Return what differs in the configuration of a home from the home that it is a copy of."""
-    # What each start of the engine leaves for `rigd kill` is no configuration: `unreadable` reads it.
+    # What each engine leaves for `rigd kill` is no configuration; `unreadable` reads it.
     left, right = (_contents(each / "env") for each in (home, template))
     names = sorted((left.keys() | right.keys()) - {KILL_ACCESS, f".{KILL_ACCESS}.tmp"})
     return [f"env/{name}: changed" for name in names if left.get(name) != right.get(name)]
