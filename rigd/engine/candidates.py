@@ -18,6 +18,7 @@ from rigd.enhancements.chain import decide
 from rigd.enhancements.contract import FilterView
 from rigd.risk.approval import Approval, approve
 from rigd.risk.view import RiskView
+from rigd.strategy.router import sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -170,7 +171,7 @@ def _candidate_of(intent: OrderIntent, row: CandidateJudged) -> Candidate:
 
 def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
     """Ask every filter and rule in order; the first that says no ends it."""
-    gate = _gate(desk)
+    gate = _gate(desk, candidate.strategy)
     if not gate.allow:
         _judged(desk, candidate, Stage.ROUTER, Outcome.BLOCKED, gate)
         return None
@@ -210,7 +211,7 @@ def _signals(desk: Desk, candidate: Candidate) -> int:
     return sum(len(found) for found in signals.values()) + (0 if known else 1)
 
 
-def _gate(desk: Desk) -> Verdict:
+def _gate(desk: Desk, strategy: str) -> Verdict:
     """Switches that stand before every filter."""
     settings = desk.settings
     checks = (
@@ -219,6 +220,7 @@ def _gate(desk: Desk) -> Verdict:
             "risk_mode",
             "no_new_risk",
         ),
+        (strategy not in sequence(settings), "strategy_toggle", "switched_off"),
         (settings.trade_confirmation_required, "trade_confirmation", "no_operator_to_confirm"),
     )
     for closed, rule, reason in checks:

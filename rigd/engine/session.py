@@ -33,8 +33,10 @@ from rigd.core.lifecycle import (
 from rigd.core.values import ExitReason
 from rigd.engine import candidates, pipeline, protection, recovery, sending
 from rigd.engine.portfolio import STALE_EXIT
+from rigd.engine.updating import Updating
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from rigd.core.events import Reconciled
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
+    from rigd.engine.updating import SettingsSource
 
 LAST_ATTEMPTS = 5
 """How often the exit of what the bars left open is sent while the broker refuses it."""
@@ -100,10 +103,21 @@ class Session:
         Where stop and kill come from.
     opening_cash
         The broker's cash when the session began [currency].
+    settings_source
+        Where changed settings come from; None where nobody can change them.
     """
 
-    def __init__(self, desk: Desk, commands: CommandReader, opening_cash: Decimal) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        commands: CommandReader,
+        opening_cash: Decimal,
+        settings_source: SettingsSource | None = None,
+    ) -> None:
         self.desk = desk
+        self._updating = Updating(
+            desk, settings_source, tuple(desk.recorder.facts.settings_changes)
+        )
         desk.obey = self.obey
         self._commands = commands
         self._opening_cash = opening_cash
@@ -142,6 +156,8 @@ class Session:
             self._record_latch()
         if self.closing is not None:
             self._enter_closing(f"{self.closing}: taken up again")
+        elif self.state is BotState.UPDATING:
+            self._step(desk.recorder.facts.before_update, "update cut off, taken up again")
         elif self.state is BotState.INITIALIZE:
             self._step(BotState.STARTED, "self-checks passed, broker reconciled")
         if self.closing is None and self.state is BotState.STARTED:
@@ -151,8 +167,15 @@ class Session:
 
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
+        self._updating.follow(slice_.minute)
         pipeline.step(self.desk, slice_)
         self._minute = slice_.minute
+
+    def update(self, minute: int) -> None:
+        """Take in changed settings before a minute begins, as a whole or not at all."""
+        self._updating.follow(minute)
+        if self.closing is None and may_follow(self.state, BotState.UPDATING):
+            self._updating.take(minute, self._in_update)
 
     async def before_minute(self, minute: int) -> None:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
@@ -287,6 +310,13 @@ class Session:
         """Record a fatal error and start the emergency close."""
         sending.record_error(self.desk, error, "", context, fatal=True)
         self._start_closing(Closing.FATAL, f"fatal: {type(error).__name__}")
+
+    def _in_update(self, reason: str, change: Callable[[], None]) -> None:
+        """Make a change in the state `updating` and return to the state before it."""
+        before = self.state
+        self._step(BotState.UPDATING, reason)
+        change()
+        self._step(before, "settings in force")
 
     def _nothing_open(self) -> bool:
         return self.desk.portfolio.flat and self.desk.orders.idle

@@ -157,13 +157,9 @@ def open_bot(home: Home, version_file: Path) -> Bot:
     keys = keyring(home)
     env = _env_file(files)
     profile = check_launch(files, keys, key_path=env.env_bot_key)
-    secrets = SecretStore(files, keys)
-    identity_file = read_identity(secrets.read(IDENTITY))
-    plain = profile is Profile.TEST and files.exists(PLAINTEXT)
-    source = PLAINTEXT if plain else ENV_BOT
-    content = files.read(PLAINTEXT) if plain else secrets.read(ENV_BOT)
-    settings = parse_env(decode(content, source=f"env/{source}"), source=f"env/{source}")
-    require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
+    identity_file = read_identity(SecretStore(files, keys).read(IDENTITY))
+    source = settings_file(home, profile)
+    settings = read_settings(home, source, version_file)
     return Bot(
         home=home,
         identity=identity_file.identity(settings.broker_code),
@@ -172,6 +168,49 @@ def open_bot(home: Home, version_file: Path) -> Bot:
         settings=settings,
         settings_source=f"env/{source}",
     )
+
+
+def settings_file(home: Home, profile: Profile) -> str:
+    """Return the file in ``env/`` that a bot's settings come from."""
+    plain = profile is Profile.TEST and env_door(home).exists(PLAINTEXT)
+    return PLAINTEXT if plain else ENV_BOT
+
+
+def read_text(home: Home, source: str) -> str:
+    """Return the text of a settings file of ``env/``, decrypted where it is sealed."""
+    files = env_door(home)
+    sealed = source != PLAINTEXT
+    content = SecretStore(files, keyring(home)).read(source) if sealed else files.read(source)
+    return decode(content, source=f"env/{source}")
+
+
+def read_settings(home: Home, source: str, version_file: Path) -> Settings:
+    """Return the settings in a file of ``env/``, validated as a whole.
+
+    Parameters
+    ----------
+    home
+        Where it lies.
+    source
+        ``.env_bot.enc``, or ``.env_bot`` of a TEST profile.
+    version_file
+        VERSION.md, which VERSION_TAG must equal.
+
+    Returns
+    -------
+    Settings
+        Valid ones.
+
+    Raises
+    ------
+    SecretError
+        If the file does not decrypt.
+    ConfigError
+        If the settings are malformed or of another version.
+    """
+    settings = parse_env(read_text(home, source), source=f"env/{source}")
+    require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
+    return settings
 
 
 def _env_file(files: LocalFiles) -> EnvFile:

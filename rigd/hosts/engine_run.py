@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigd.calendar.exchange import self_check as calendar_check
-from rigd.config.digest import digest
+from rigd.config import hot
+from rigd.config.sources import checkout
 from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, SessionClosed, SessionStarted
@@ -18,6 +19,7 @@ from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
+from rigd.hosts.settings_watch import SettingsWatch
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
@@ -188,6 +190,7 @@ class EngineRun:
                 self._journal,
                 self.commands,
                 (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
+                self._settings_watch(),
             )
             self._housekeep(0)
             await replay.run(
@@ -200,6 +203,11 @@ class EngineRun:
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
+
+    def _settings_watch(self) -> SettingsWatch:
+        interval_s = self.plan.settings.flag_interval_ms / 1000.0
+        own = dict(self._request.overrides)
+        return SettingsWatch(self._bot, own, checkout() / "VERSION.md", self._clock, interval_s)
 
     def _same_cash(self, ledger: Ledger, account: Account) -> SelfCheck:
         """Compare the books' cash with the broker's before a new session trusts either."""
@@ -230,21 +238,36 @@ class EngineRun:
             raise AlreadyRunning(msg, fix="run it again")
 
     def _require_same(self, entries: Sequence[Entry]) -> None:
-        """Refuse to take up an unfinished session on other bars or with other settings."""
+        """Refuse to take up an unfinished session on other bars or with other settings.
+
+        Keys that may change while a session runs may also have changed while it was dead.
+
+        Raises
+        ------
+        ConfigError
+            If the bars, a key that is fixed at the start or one of the request's own differ.
+        """
         started = entries[0].record if entries else None
         if not isinstance(started, SessionStarted):
             return
+        began_with = hot.as_recorded(started.settings, started.config_digest)
+        own = {key for key, _ in self._request.overrides}
+        keys = [
+            *hot.needs_start(began_with, self.plan.settings),
+            *(key for key in hot.changed(began_with, self.plan.settings) if key in own),
+        ]
         pairs = (
-            ("bars", started.data_digest, self.plan.feed.digest),
-            ("settings", started.config_digest, digest(self.plan.settings)),
+            ("bars", started.data_digest != self.plan.feed.digest),
+            ("settings", bool(keys)),
         )
-        changed = [what for what, before, now in pairs if before != now]
+        changed = [what for what, differs in pairs if differs]
         if changed:
             msg = (
                 f"session {self.place.folder.name} is unfinished and must be taken up as it "
                 f"began, found other {' and '.join(changed)}"
             )
-            raise ConfigError(msg, fix="restore what changed, or choose another day")
+            what = f" ({', '.join(dict.fromkeys(keys))})" if keys else ""
+            raise ConfigError(msg, fix=f"restore what changed{what}, or choose another day")
 
     def _start(self) -> wiring.Start:
         return wiring.Start(

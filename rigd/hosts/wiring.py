@@ -12,6 +12,7 @@ from rigd.broker.simulated.exchange import SimExchange, TruthLog
 from rigd.broker.simulated.model import SimModel
 from rigd.calendar import exchange as calendar
 from rigd.calendar.windows import WindowKeys, plan
+from rigd.config import hot
 from rigd.config.digest import digest
 from rigd.config.parse import override
 from rigd.config.schema import Settings
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
     from rigd.engine.commands import Flags
+    from rigd.engine.updating import SettingsSource
     from rigd.hosts.request import SessionRequest
 
 CURRENCY = "USD"
@@ -168,6 +170,7 @@ async def open_session(
     journal: Journal,
     commands: CommandReader,
     checks: Sequence[SelfCheck] = (),
+    settings_source: SettingsSource | None = None,
 ) -> Session:
     """Build a session over a journal, new or cut off, and pass the self-checks.
 
@@ -185,21 +188,26 @@ async def open_session(
         Where stop and kill come from.
     checks
         What parts that only the host knows answered: keys, calendar, books.
+    settings_source
+        Where changed settings come from; None where nobody can change them.
 
     Returns
     -------
     Session
         Over its replayed journal; `replay.run` begins it.
     """
-    settings, day, feed = what.settings, what.day, what.feed
+    day, feed = what.day, what.feed
     clock = MarketClock(day.open)
     orders, portfolio = OrderBook(), Portfolio(broker.name, day.open)
     recorder = Recorder(journal, clock, (orders, portfolio))
     past = journal.entries()
     recorder.replay(past)
-    planned = windows(settings, day)
     started = past[0].record if past else None
-    if not isinstance(started, SessionStarted):
+    planned = windows(what.settings, day)
+    if isinstance(started, SessionStarted):
+        settings = hot.as_recorded(started.settings, started.config_digest)
+    else:
+        settings = what.settings
         started = await _first_record(what, start, broker, planned)
     kill_switch = KillSwitch(
         limit_fraction=settings.daily_loss_limit,
@@ -237,7 +245,7 @@ async def open_session(
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
     selfcheck.require(recorder, [*checks, *await _answers(settings, desk, broker)])
-    return Session(desk, commands, started.opening_cash)
+    return Session(desk, commands, started.opening_cash, settings_source)
 
 
 def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings) -> CommandReader:

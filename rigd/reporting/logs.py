@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.errors import LogicError
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     CandidateJudged,
     Command,
@@ -34,6 +35,7 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SessionStarted,
+    SettingsChanged,
     SliceDone,
     StateChanged,
     WindowClosed,
@@ -44,7 +46,7 @@ from rigd.core.values import STRATEGIES
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key, setting
 from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
-from rigd.reporting.telling import Level, Memory, Told, tell
+from rigd.reporting.telling import Memory, Told, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,6 +105,8 @@ def _in_main(record: Record, _memory: Memory) -> bool:
         | RiskModeChanged
         | RiskTripped
         | CommandObeyed
+        | SettingsChanged
+        | AlertRaised
         | Reconciled
         | ErrorCaptured
         | NoteMade
@@ -224,7 +228,7 @@ def log_lines(entry: Entry, memory: Memory) -> list[tuple[str, str]]:
         msg = f"a log row must follow SessionStarted, was {type(entry.record).__name__}"
         raise LogicError(msg)
     told = tell(entry.record, memory)
-    if told is None or not _loud_enough(told, started):
+    if told is None or told.level < memory.log_level:
         return []
     enabled = setting(started, "ENABLE_LOGGING", "true").lower() != "false"
     names = [
@@ -276,9 +280,3 @@ def session_logs(entries: Iterable[Entry]) -> dict[str, bytes]:
     memory = Memory()
     lines = [pair for entry in entries for pair in log_lines(entry, memory)]
     return whole_logs(lines, LOG_FIELDS, memory.log_format)
-
-
-def _loud_enough(told: Told, started: SessionStarted) -> bool:
-    name = setting(started, "DEBUG_LOG_LEVEL", "info").upper()
-    wanted = Level[name] if name in Level.__members__ else Level.INFO
-    return told.level >= wanted

@@ -31,6 +31,7 @@ from rigd.core.values import (
 )
 from rigd.engine import sending
 from rigd.engine.session import Session
+from rigd.engine.updating import SettingsSource
 from rigd.hosts import replay, wiring
 from rigd.market.feed import DayFeed
 from rigd.market.vix import VixHistory
@@ -153,6 +154,7 @@ class World:
     model: SimModel | None = None
     on_session: Callable[[Session], None] | None = None
     wrap_broker: Callable[[Broker], Broker] | None = None
+    settings_source: SettingsSource | None = None
     saved: list[tuple[int, LatchState]] = field(default_factory=list)
     exchange: SimExchange | None = None
     session: Session | None = None
@@ -199,7 +201,14 @@ class World:
             code_digest="-",
         )
         plan = wiring.Plan(settings=self.settings, day=self.day, feed=self.feed)
-        self.session = await wiring.open_session(plan, start, broker, self.journal, self.commands)
+        self.session = await wiring.open_session(
+            plan,
+            start,
+            broker,
+            self.journal,
+            self.commands,
+            settings_source=self.settings_source,
+        )
         if not self.filters:
             self.session.desk.chain = ()
         if self.on_session is not None:
