@@ -22,7 +22,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 error, 2 bad input, 3 already running, 4 halted, 5 killed, "
     "6 record changed, 7 interrupted. Next: rigd session",
 )
-config_app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+config_app = typer.Typer(no_args_is_help=True, help="Check, show and change the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
@@ -115,6 +115,20 @@ def config_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.show(as_json=as_json))
+
+
+@config_app.command("set")
+def config_set(
+    changes: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+) -> None:
+    """Change settings, validated as a whole, sealed and audited; a running session takes them in.
+
+    Keys marked (start) are refused while a session runs.
+    """
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.change(changes, reason))
 
 
 @ledger_app.command("check")

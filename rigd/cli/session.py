@@ -79,28 +79,51 @@ def parse_request(
     ConfigError
         If an option is malformed.
     """
+    overrides = pairs_of(changes, source="--set")
+    return SessionRequest(
+        data=str(Path(data).expanduser().absolute()) if data else "",
+        day=_day(day),
+        symbols=tuple(text.strip().upper() for text in symbols.split(",") if text.strip()),
+        bar_stamp=bar_stamp,
+        overrides=overrides,
+        speed=speed,
+    )
+
+
+def pairs_of(texts: Sequence[str], *, source: str) -> tuple[tuple[str, str], ...]:
+    """Return key and value of each ``KEY=VALUE``.
+
+    Parameters
+    ----------
+    texts
+        As typed.
+    source
+        Where they were typed, for messages.
+
+    Returns
+    -------
+    tuple of (str, str)
+        In the order typed.
+
+    Raises
+    ------
+    ConfigError
+        If a text has no ``=``, or a key is named twice.
+    """
     problems = [
-        Problem("--set", f"expected KEY=VALUE, found {change!r}")
-        for change in changes
-        if "=" not in change
+        Problem(source, f"expected KEY=VALUE, found {text!r}") for text in texts if "=" not in text
     ]
-    named = [key.strip() for key, _ in _pairs(changes)]
+    pairs = [text.partition("=") for text in texts]
+    named = [key.strip() for key, _, _ in pairs]
     problems += [
-        Problem("--set", f"{key} must be set once, found {named.count(key)} times")
+        Problem(source, f"{key} must be set once, found {named.count(key)} times")
         for key in dict.fromkeys(named)
         if named.count(key) > 1
     ]
     if problems:
         msg = "options must be well formed"
         raise ConfigError(msg, problems=problems)
-    return SessionRequest(
-        data=str(Path(data).expanduser().absolute()) if data else "",
-        day=_day(day),
-        symbols=tuple(text.strip().upper() for text in symbols.split(",") if text.strip()),
-        bar_stamp=bar_stamp,
-        overrides=tuple((key.strip(), value) for key, value in _pairs(changes)),
-        speed=speed,
-    )
+    return tuple((key.strip(), value) for key, _, value in pairs)
 
 
 class ProgressBar:
@@ -188,11 +211,3 @@ def _day(text: str) -> date | None:
     except ValueError:
         msg = f"--date must be YYYY-MM-DD, was {text!r}"
         raise ConfigError(msg) from None
-
-
-def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for change in changes:
-        key, _, value = change.partition("=")
-        pairs.append((key, value))
-    return pairs

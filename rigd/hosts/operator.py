@@ -52,7 +52,7 @@ def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str 
     """
     removed = ControlFolder(home.control, clock, ids).clear()
     with Registry(home) as registry:
-        _audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
+        audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
     return removed
 
 
@@ -96,13 +96,24 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
                 "bot": str(bot.identity),
                 "profile": bot.profile.value,
             }
-            _audit(registry, clock, "risk_reset", fields)
+            audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
 
 
-def _audit(
+def audit(
     registry: Registry, clock: ControlClock, event: str, fields: Mapping[str, object]
 ) -> None:
+    """Append what was done, by whom and when to the audit log.
+
+    Parameters
+    ----------
+    registry
+        The door to the logs.
+    clock
+        The control clock.
+    event, fields
+        What was done; no secret.
+    """
     row = {"timestamp": iso(clock.now()), "event": event, "by": name(), **fields}
     registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

@@ -17,6 +17,7 @@ COMMANDS = (
     ("doctor",),
     ("config", "check"),
     ("config", "show"),
+    ("config", "set"),
     ("ledger", "check"),
     ("ledger", "export"),
     ("risk", "show"),
