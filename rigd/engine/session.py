@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.errors import BrokerError, ExitCode
 from rigd.core.events import (
+    AlertRaised,
     Command,
     CommandObeyed,
     NoteMade,
@@ -305,6 +306,9 @@ class Session:
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
+        for flag in self._commands.refused_tests():
+            text = f"{flag} refused and removed: the mode of a session is fixed at its start"
+            self.desk.recorder.record(AlertRaised(topic="test_mode", text=text), durable=True)
 
     def fail(self, error: BaseException, context: str) -> None:
         """Record a fatal error and start the emergency close."""

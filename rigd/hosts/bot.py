@@ -55,11 +55,19 @@ class Bot:
     settings_source: str
 
     @property
+    def marks(self) -> dict[str, str | bool]:
+        """What every JSON file of the bot says of its profile and of TEST_MODE."""
+        return {"profile": self.profile.value, "test_mode": self.home.test_mode}
+
+    @property
     def account(self) -> AccountInfo:
-        """The broker account as the books keep it."""
+        """The broker account as the books keep it; a dry run's own begins with TEST_MODE."""
+        name = account_id_of(self.profile, self.identity_file.ofx_account_id)
+        if self.home.test_mode:
+            name = f"TEST_MODE-{self.identity_file.ofx_account_id}"[:ACCOUNT_ID_MAX]
         return AccountInfo(
             broker=self.identity.broker_code,
-            account_id=account_id_of(self.profile, self.identity_file.ofx_account_id),
+            account_id=name,
             currency=CURRENCY,
             entity=self.identity.entity_code,
             jurisdiction=self.identity.jurisdiction_code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.settings_watch import SettingsWatch
+from rigd.hosts.test_mode import DryRunLog
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
@@ -74,7 +76,7 @@ class EngineRun:
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         flags = ControlFolder(bot.home.control, clock, ids)
-        self.commands = wiring.command_reader(flags, clock, self.plan.settings)
+        self.commands = wiring.command_reader(flags, clock, self.plan.settings, flags.take_tests)
         self._registry = Registry(
             bot.home, bot.identity, day=self.plan.day.day, number=self.place.number
         )
@@ -86,6 +88,7 @@ class EngineRun:
         self._told_orphaned = False
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
+        self._on_close = ExitStack()
 
     def entries(self) -> Sequence[Entry]:
         """Return the journal so far."""
@@ -124,6 +127,7 @@ class EngineRun:
             finally:
                 ledger.close()
                 self._registry.close()
+                self._on_close.close()
             return finished
 
     def status(self) -> dict[str, Any]:
@@ -165,7 +169,10 @@ class EngineRun:
             exchange = self._open_exchange(exchange_log)
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
-            self._projections = Projections(self._journal, ledger, self._registry, self._key())
+            dry_run_log = self._open_dry_run_log()
+            self._projections = Projections(
+                self._journal, ledger, self._registry, self._key(), dry_run_log
+            )
             if not self._closed():
                 await self._trade(exchange, ledger)
             self._projections.advance()
@@ -204,7 +211,19 @@ class EngineRun:
         finally:
             await broker.close()
 
-    def _settings_watch(self) -> SettingsWatch:
+    def _open_dry_run_log(self) -> tuple[DryRunLog, ...]:
+        """Begin test_mode.log of a dry run; nothing otherwise."""
+        if not self.plan.test_mode:
+            return ()
+        log = DryRunLog(self._bot.home, self._bot.identity, self._clock)
+        self._on_close.callback(log.close)
+        log.start()
+        return (log,)
+
+    def _settings_watch(self) -> SettingsWatch | None:
+        """Return what looks for changed settings; those of a dry run are latched with its mode."""
+        if self.plan.test_mode:
+            return None
         interval_s = self.plan.settings.flag_interval_ms / 1000.0
         own = dict(self._request.overrides)
         return SettingsWatch(self._bot, own, checkout() / "VERSION.md", self._clock, interval_s)
@@ -303,7 +322,7 @@ class EngineRun:
             "pid": os.getpid(),
             "session": self._key(),
             "market_time": market,
-            "profile": self._bot.profile.value,
+            **self._bot.marks,
         })
         self._registry.append_line("heartbeat.log", line, writer="rigd.engine.watchdog")
 
@@ -380,14 +399,14 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = latch_text(state, self._bot.profile)
+        content = latch_text(state, self._bot.profile, test_mode=self._bot.home.test_mode)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)
         fields = {
             "pid": os.getpid(),
-            "profile": self._bot.profile.value,
+            **self._bot.marks,
             "updated_at": iso(self._clock.now()),
         } | more
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
@@ -406,6 +425,7 @@ def read_latch(path: Path) -> LatchState:
         return unreadable(f"{path.name}: {error}")
     if isinstance(held, dict):
         held.pop("profile", None)
+        held.pop("test_mode", None)
     return LatchState.from_json(held)
 
 
@@ -416,9 +436,9 @@ def without_key_id(check: SelfCheck) -> SelfCheck:
     return check
 
 
-def latch_text(state: LatchState, profile: Profile) -> bytes:
+def latch_text(state: LatchState, profile: Profile, *, test_mode: bool = False) -> bytes:
     """Return the content of risk_state.json."""
-    fields = {"profile": profile.value} | state.to_json()
+    fields = {"profile": profile.value, "test_mode": test_mode} | state.to_json()
     return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 

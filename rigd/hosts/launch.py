@@ -18,7 +18,7 @@ from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
-from rigd.hosts import finishing, records, supervisor
+from rigd.hosts import finishing, records, supervisor, test_mode
 from rigd.hosts.books import refuse_lost_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
@@ -120,7 +120,7 @@ class Launcher:
         ids: IdSource,
         on_progress: Callable[[Progress], None],
     ) -> None:
-        self._home = home
+        self._live = self._home = home
         self._clock = clock
         self._ids = ids
         self._on_progress = on_progress
@@ -141,20 +141,25 @@ class Launcher:
         Ended
             How it ended.
         """
-        if not is_provisioned(self._home):
-            provision_for(self._home, request, self._clock)
+        flags = ControlFolder(self._live.control, self._clock, self._ids)
+        request = test_mode.latched(flags, request)
+        self._home = self._live.dry if request.test_mode else self._live
+        if not is_provisioned(self._live):
+            provision_for(self._live, request, self._clock)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
-            place = _place(bot, plan.day.day, request)
             self._refuse_flags()
+            if request.test_mode:
+                test_mode.begin(self._live, flags)
+            place = _place(bot, plan.day.day, request)
             if not place.resumed:
                 refuse_latched(tree.risk_state)
             refuse_lost_books(bot)
             make_folder(place.folder)
             registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
-            asked = json.loads(request.to_json()) | {"profile": bot.profile.value}
+            asked = json.loads(request.to_json()) | bot.marks
             registry.write("request.json", _json(asked), writer=WRITER)
             self._since = self._clock.now()
             code, output = self._run(bot, place, request, plan.day.minutes)
@@ -163,7 +168,7 @@ class Launcher:
     @contextmanager
     def _owned(self, bot: Bot) -> Iterator[None]:
         """Hold the launch for this process; a kernel that outlived its launcher counts too."""
-        tree = self._home.bot(bot.identity)
+        tree = self._live.bot(bot.identity)
         make_folder(tree.root)
         with SessionLock(tree.root / "launch.lock", what="rigd session", clock=self._clock):
             probe = SessionLock(tree.lock, what="rigd session", clock=self._clock)
@@ -268,7 +273,7 @@ class Launcher:
         document = {
             "session": folder.name,
             "bot": str(bot.identity),
-            "profile": bot.profile.value,
+            **bot.marks,
             "state": closed.state.value,
             "status": closed.status,
             "exit_reason": closed.exit_reason,
@@ -283,7 +288,7 @@ class Launcher:
             folder,
             {
                 "session": folder.name,
-                "profile": bot.profile.value,
+                **bot.marks,
                 "books": kernel.get("books_head", []),
             },
             chains={records.JOURNAL: chain},

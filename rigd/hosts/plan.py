@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rigd.calendar.exchange import previous_session, trades_on
+from rigd.calendar.exchange import next_session, previous_session, session, trades_on
 from rigd.config.choices import BrokerCode
 from rigd.core.errors import ConfigError, DataError
 from rigd.hosts.wiring import Plan, session_day, session_settings, windows
@@ -36,17 +36,26 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
     """
     chosen = session_settings(settings, request)
     _require_simulated(chosen)
-    day = session_day(request.day or SAMPLE_DAY)
+    day = _day(request)
     _require_trading_day(chosen, day)
     windows(chosen, day)
     if not request.data:
-        return Plan(settings=chosen, day=day, feed=sample_feed(day, request.symbols))
+        feed = sample_feed(day, request.symbols)
+        return Plan(settings=chosen, day=day, feed=feed, test_mode=request.test_mode)
     folder = Path(request.data).expanduser().absolute()
     feed = open_feed(
         folder, day, request.symbols, request.bar_stamp, previous=previous_session(day.day)
     )
     _require_all(feed)
-    return Plan(settings=chosen, day=day, feed=feed)
+    return Plan(settings=chosen, day=day, feed=feed, test_mode=request.test_mode)
+
+
+def _day(request: SessionRequest) -> SessionDay:
+    """Return the exchange day; a dry run on a day without one takes the next (document 070)."""
+    asked = request.day or SAMPLE_DAY
+    if request.test_mode and not request.data and session(asked) is None:
+        return next_session(asked)
+    return session_day(asked)
 
 
 def _require_simulated(settings: Settings) -> None:

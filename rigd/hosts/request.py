@@ -32,6 +32,8 @@ class SessionRequest:
         Settings that differ from the bot's for this session, as (key, text).
     speed
         Market seconds per second; 0 for as fast as possible.
+    test_mode
+        Whether it is a dry run: latched from its flag when it was launched, never asked otherwise.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class SessionRequest:
     bar_stamp: str = "start"
     overrides: tuple[tuple[str, str], ...] = ()
     speed: float = 0.0
+    test_mode: bool = False
 
     def __post_init__(self) -> None:
         for symbol in self.symbols:
@@ -93,6 +96,7 @@ class SessionRequest:
                 bar_stamp=str(values["bar_stamp"]),
                 overrides=tuple((str(key), str(value)) for key, value in values["overrides"]),
                 speed=float(values["speed"]),
+                test_mode=bool(values.get("test_mode", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             msg = f"a session request must be what rigd wrote, found {error!r}"

@@ -14,6 +14,7 @@ from rigd.calendar import exchange as calendar
 from rigd.calendar.windows import WindowKeys, plan
 from rigd.config import hot
 from rigd.config.digest import digest
+from rigd.config.dry_run import NOTE, dry_run
 from rigd.config.parse import override
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
@@ -79,11 +80,14 @@ class Plan:
         The exchange session.
     feed
         Its bars.
+    test_mode
+        Whether it is a dry run (document 070, TEST_MODE).
     """
 
     settings: Settings
     day: SessionDay
     feed: DayFeed
+    test_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,8 @@ def session_day(day: date) -> SessionDay:
 def session_settings(settings: Settings, request: SessionRequest) -> Settings:
     """Return the bot's settings with the request's changes, validated as a whole."""
     changes = dict(request.overrides)
-    return override(settings, changes, source="--set") if changes else settings
+    chosen = override(settings, changes, source="--set") if changes else settings
+    return dry_run(chosen) if request.test_mode else chosen
 
 
 def windows(settings: Settings, day: SessionDay) -> list[Planned]:
@@ -248,9 +253,14 @@ async def open_session(
     return Session(desk, commands, started.opening_cash, settings_source)
 
 
-def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings) -> CommandReader:
+def command_reader(
+    flags: Flags | None,
+    clock: ControlClock,
+    settings: Settings,
+    take_tests: Callable[[], Sequence[str]] = tuple,
+) -> CommandReader:
     """Return the reader of stop and kill with the settings' interval."""
-    return CommandReader(flags, clock, settings.flag_interval_ms / 1000.0)
+    return CommandReader(flags, clock, settings.flag_interval_ms / 1000.0, take_tests)
 
 
 async def _first_record(
@@ -263,7 +273,7 @@ async def _first_record(
         day=day.day,
         number=start.number,
         profile=start.profile,
-        test_mode=False,
+        test_mode=what.test_mode,
         replay=True,
         broker=broker.name,
         session_open=day.open,
@@ -328,6 +338,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
     recorder.record(NoteMade(topic="filters", text=NOT_BUILT))
+    if what.test_mode:
+        recorder.record(NoteMade(topic="test_mode", text=NOTE))
     for item in planned:
         window = item.window
         recorder.record(

@@ -7,6 +7,7 @@ file, sync it, rename it, sync the folder).
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -177,6 +178,34 @@ def remove(path: Path) -> bool:
         except FileNotFoundError:
             return False
         sync_folder(path.parent)
+    return True
+
+
+def remove_tree(folder: Path) -> bool:
+    """Remove a folder with everything in it; tell whether it was there.
+
+    Parameters
+    ----------
+    folder
+        The folder; a link in its place is removed, never followed.
+
+    Returns
+    -------
+    bool
+        False when there was nothing to remove.
+
+    Raises
+    ------
+    StorageError
+        If the system refuses.
+    """
+    if folder.is_symlink() or folder.is_file():
+        return remove(folder)
+    with storage_errors(f"remove {folder.name}"):
+        if not folder.exists():
+            return False
+        shutil.rmtree(folder)
+        sync_folder(folder.parent)
     return True
 
 
