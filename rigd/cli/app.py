@@ -99,6 +99,20 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     _finish(command.run(as_json=as_json))
 
 
+@app.command("test")
+def run_tests(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tests such as env_bot; without any, a dry run of the whole bot."),
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run in TEST_MODE: raises the flag, which one run uses up; live data stays as it is."""
+    import rigd.cli.testing as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(names or [], as_json=as_json))
+
+
 @config_app.command("check")
 def config_check(
     file: Annotated[str, typer.Argument(help="A settings file; the bot's own without it.")] = "",

@@ -15,6 +15,7 @@ COMMANDS = (
     ("verify",),
     ("why",),
     ("doctor",),
+    ("test",),
     ("config", "check"),
     ("config", "show"),
     ("config", "set"),
