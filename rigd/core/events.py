@@ -6,6 +6,8 @@ projections of these records and of nothing else.
 
 from __future__ import annotations
 
+import json
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache, partial
+from json.encoder import encode_basestring_ascii
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rigd.core.clock import from_iso, iso
@@ -177,13 +181,24 @@ class CandidateJudged(Record):
     measured: str
 
 
+class Check(NamedTuple):
+    """One yes that an order rests on: which stage and rule gave it, why and on what numbers."""
+
+    stage: Stage
+    rule: str
+    reason: str
+    measured: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderIntent(Record):
     """An order is about to be sent; durable before the first byte leaves.
 
     `replaces` names the working order that it replaces, blank for a new one; `verdict_id` the risk
     verdict that admitted it (blank for orders that only reduce risk); `signal_minute` the bar whose
-    close caused it; `exit_reason` why it closes, None for an entry.
+    close caused it; `exit_reason` why it closes, None for an entry. `checks` are the answers that
+    admitted an entry, in the order in which they were asked: they are durable with it, and the
+    candidate needs no rows of its own. `pool_rank` is 0 for orders that only reduce risk.
     """
 
     cl_ord_id: str
@@ -204,6 +219,9 @@ class OrderIntent(Record):
     exit_reason: ExitReason | None
     note: str
     epoch: int
+    pool_rank: int = 0
+    fallback_level: int = 0
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,6 +410,41 @@ RECORD_TYPES: types.MappingProxyType[str, type[Record]] = types.MappingProxyType
 """Every kind of record by its name."""
 
 
+def judgements(record: Record) -> tuple[CandidateJudged, ...]:
+    """Return what a record says of a candidate: itself, or each yes that an entry rests on.
+
+    Parameters
+    ----------
+    record
+        Any record.
+
+    Returns
+    -------
+    tuple of CandidateJudged
+        In the order in which they were given; nothing for records about no candidate.
+    """
+    if isinstance(record, CandidateJudged):
+        return (record,)
+    if not isinstance(record, OrderIntent):
+        return ()
+    return tuple(
+        CandidateJudged(
+            strategy=record.strategy,
+            symbol=record.symbol,
+            direction=record.direction,
+            minute=record.signal_minute,
+            pool_rank=record.pool_rank,
+            fallback_level=record.fallback_level,
+            stage=check.stage,
+            outcome=Outcome.ALLOWED,
+            rule=check.rule,
+            reason=check.reason,
+            measured=check.measured,
+        )
+        for check in record.checks
+    )
+
+
 class Entry(NamedTuple):
     """A record in its place: number from 1, market time, and the chain's hash (hexadecimal)."""
 
@@ -404,6 +457,49 @@ class Entry(NamedTuple):
 def to_fields(record: Record) -> dict[str, Any]:
     """Return a record's fields as values that JSON can hold: text, numbers, booleans, lists."""
     return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+
+
+def to_text(record: Record) -> str:
+    """Return a record's fields as the JSON text of what `to_fields` returns, without spaces.
+
+    Parameters
+    ----------
+    record
+        Any record.
+
+    Returns
+    -------
+    str
+        A JSON object in ASCII; its keys keep the order of the fields.
+
+    Raises
+    ------
+    LogicError
+        If an amount is not finite or an instant not in UTC.
+    TypeError
+        If a field holds something that is no journal value.
+    ValueError
+        If a float is NaN or infinite.
+    """
+    cls = type(record)
+    shape = _SHAPES.get(cls)
+    if shape is None:
+        shape = _SHAPES[cls] = _shape(cls)
+    template, values = shape
+    return template % tuple([_TEXTS.get(value.__class__, _text)(value) for value in values(record)])
+
+
+_SHAPES: dict[type[Record], tuple[str, Callable[[Record], tuple[Any, ...]]]] = {}
+
+
+def _shape(cls: type[Record]) -> tuple[str, Callable[[Record], tuple[Any, ...]]]:
+    """Return the JSON object of a kind with a gap for each value, and what takes the values out."""
+    names = [field.name for field in fields(cls)]
+    template = ",".join(f'"{name}":%s' for name in names)
+    if len(names) == 1:
+        only = attrgetter(names[0])
+        return f"{{{template}}}", lambda record: (only(record),)
+    return f"{{{template}}}", attrgetter(*names)
 
 
 def from_fields(kind: str, values: dict[str, Any]) -> Record:
@@ -459,6 +555,47 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values
     raise TypeError(msg)
 
 
+def _text(value: Any) -> str:  # noqa: ANN401 - JSON values
+    """Return any journal value as JSON."""
+    return json.dumps(_plain(value), allow_nan=False, separators=(",", ":"))
+
+
+def _decimal_text(value: Decimal) -> str:
+    return f'"{plain(_finite(value))}"'
+
+
+def _float_text(value: float) -> str:
+    if not math.isfinite(value):
+        msg = f"a number in the journal must be finite, was {value}"
+        raise ValueError(msg)
+    return float.__repr__(value)
+
+
+def _tuple_text(value: tuple[Any, ...]) -> str:
+    items = [_TEXTS.get(item.__class__, _text)(item) for item in value]
+    return f"[{','.join(items)}]"
+
+
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    int: int.__repr__,
+    bool: lambda value: "true" if value else "false",
+    float: _float_text,
+    types.NoneType: lambda _: "null",
+    Decimal: _decimal_text,
+    datetime: lambda value: f'"{iso(value)}"',
+    tuple: _tuple_text,
+    PoolEntry: _tuple_text,
+    Check: _tuple_text,
+}
+"""How a value of exactly this type is written; others take the way through `_plain`."""
+_CHOICES: tuple[type[StrEnum], ...] = (
+    *(BotState, RiskMode, ExecType, OrdStatus, OrdType, Purpose),
+    *(Direction, ExitReason, Profile, Side, Stage, Outcome, Command),
+)
+_TEXTS |= dict.fromkeys(_CHOICES, encode_basestring_ascii)
+
+
 _Reader = Callable[[Any], Any]
 
 
@@ -476,9 +613,9 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - a type or a generic alias
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
         return _tuple_reader(args)
-    if isinstance(hint, type) and issubclass(hint, PoolEntry):
-        entry = _tuple_reader((str, float, int))
-        return lambda value: PoolEntry(*entry(value))
+    if isinstance(hint, type) and issubclass(hint, PoolEntry | Check):
+        row = _tuple_reader(tuple(typing.get_type_hints(hint).values()))
+        return lambda value: hint(*row(value))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
     simple: dict[Any, _Reader] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.core.events import CandidateJudged, OrderIntent, Outcome, Stage
+from rigd.core.events import CandidateJudged, Check, OrderIntent, Outcome, Stage
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, notional
 from rigd.core.orders import OrdStatus, OrdType, Purpose
@@ -109,8 +109,8 @@ def note_rejections(desk: Desk) -> None:
         if order.status is OrdStatus.REJECTED and not order.cum_qty:
             intent = order.intent
             rows = desk.recorder.facts.rows(intent.strategy, intent.symbol, intent.signal_minute)
-            if rows and not any(row.stage is Stage.BROKER for row in rows):
-                _refused(desk, _candidate_of(intent, rows[-1]), order)
+            if not any(row.stage is Stage.BROKER for row in rows):
+                _refused(desk, _candidate_of(intent), order)
 
 
 async def _try(desk: Desk, candidate: Candidate) -> bool:
@@ -118,10 +118,11 @@ async def _try(desk: Desk, candidate: Candidate) -> bool:
     rows = desk.recorder.facts.rows(candidate.strategy, candidate.symbol, candidate.minute)
     if any(row.outcome in _TURNED_DOWN for row in rows):
         return False
-    approval = _admit(desk, candidate)
+    checks: list[Check] = []
+    approval = _admit(desk, candidate, checks)
     if approval is None:
         return False
-    order = await sending.send(desk, _intent(desk, candidate, approval))
+    order = await sending.send(desk, _intent(desk, candidate, approval, checks))
     if order.status is OrdStatus.REJECTED and not order.cum_qty:
         _refused(desk, candidate, order)
         return False
@@ -141,7 +142,8 @@ def _refused(desk: Desk, candidate: Candidate, order: Order) -> None:
         reason="rejected" if sent else "not_sent",
         measured=order.reason,
     )
-    _judged(desk, candidate, Stage.BROKER, Outcome.REJECTED if sent else Outcome.BLOCKED, verdict)
+    outcome = Outcome.REJECTED if sent else Outcome.BLOCKED
+    _judged(desk, candidate, outcome, _check(Stage.BROKER, verdict))
     if sent and _refusals(desk, candidate.minute) >= MANY_REFUSALS:
         sending.suspend(desk, f"{MANY_REFUSALS} refused entries in {REFUSAL_MINUTES} minutes")
 
@@ -157,35 +159,34 @@ def _refusals(desk: Desk, minute: int) -> int:
     )
 
 
-def _candidate_of(intent: OrderIntent, row: CandidateJudged) -> Candidate:
+def _candidate_of(intent: OrderIntent) -> Candidate:
     return Candidate(
         strategy=intent.strategy,
         symbol=intent.symbol,
         direction=intent.direction,
         minute=intent.signal_minute,
-        pool_rank=row.pool_rank,
-        fallback_level=row.fallback_level,
+        pool_rank=intent.pool_rank,
+        fallback_level=intent.fallback_level,
         reference_price=intent.reference_price,
     )
 
 
-def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
-    """Ask every filter and rule in order; the first that says no ends it."""
+def _admit(desk: Desk, candidate: Candidate, checks: list[Check]) -> Approval | None:
+    """Ask every filter and rule in order, up to the first no; the yeses go to `checks`."""
     gate = _gate(desk, candidate.strategy)
-    if not gate.allow:
-        _judged(desk, candidate, Stage.ROUTER, Outcome.BLOCKED, gate)
+    if gate is not None:
+        _turned_down(desk, candidate, checks, Stage.ROUTER, Outcome.BLOCKED, gate)
         return None
     for verdict in decide(candidate, _filter_view(desk, candidate), desk.settings, desk.chain):
-        outcome = Outcome.ALLOWED if verdict.allow else Outcome.BLOCKED
-        _judged(desk, candidate, Stage.ENHANCEMENT, outcome, verdict)
         if not verdict.allow:
+            _turned_down(desk, candidate, checks, Stage.ENHANCEMENT, Outcome.BLOCKED, verdict)
             return None
+        checks.append(_check(Stage.ENHANCEMENT, verdict))
     approval = approve(candidate, _risk_view(desk, candidate), desk.settings)
     if not isinstance(approval, Approval):
-        _judged(desk, candidate, Stage.RISK, Outcome.BLOCKED, approval)
+        _turned_down(desk, candidate, checks, Stage.RISK, Outcome.BLOCKED, approval)
         return None
-    for warning in approval.warnings:
-        _judged(desk, candidate, Stage.RISK, Outcome.ALLOWED, warning)
+    checks.extend(_check(Stage.RISK, warning) for warning in approval.warnings)
     door = desk.door.admit(
         symbol=candidate.symbol,
         qty=approval.qty,
@@ -197,10 +198,28 @@ def _admit(desk: Desk, candidate: Candidate) -> Approval | None:
     if door.halt:
         sending.halt(desk, f"last door: {door.verdict.reason}")
     if not door.verdict.allow:
-        _judged(desk, candidate, Stage.RISK, Outcome.REJECTED, door.verdict)
+        _turned_down(desk, candidate, checks, Stage.RISK, Outcome.REJECTED, door.verdict)
         return None
-    _judged(desk, candidate, Stage.RISK, Outcome.ALLOWED, approval.verdict)
+    checks.append(_check(Stage.RISK, approval.verdict))
     return approval
+
+
+def _check(stage: Stage, verdict: Verdict) -> Check:
+    return Check(stage, verdict.rule, verdict.reason, verdict.measured)
+
+
+def _turned_down(
+    desk: Desk,
+    candidate: Candidate,
+    checks: list[Check],
+    stage: Stage,
+    outcome: Outcome,
+    verdict: Verdict,
+) -> None:
+    """Record the yeses of a candidate and the no that ended it."""
+    for check in checks:
+        _judged(desk, candidate, Outcome.ALLOWED, check)
+    _judged(desk, candidate, outcome, _check(stage, verdict))
 
 
 def _signals(desk: Desk, candidate: Candidate) -> int:
@@ -211,22 +230,15 @@ def _signals(desk: Desk, candidate: Candidate) -> int:
     return sum(len(found) for found in signals.values()) + (0 if known else 1)
 
 
-def _gate(desk: Desk, strategy: str) -> Verdict:
-    """Switches that stand before every filter."""
-    settings = desk.settings
-    checks = (
-        (
-            desk.recorder.facts.risk_mode is not RiskMode.ACTIVE or not desk.entries_allowed,
-            "risk_mode",
-            "no_new_risk",
-        ),
-        (strategy not in sequence(settings), "strategy_toggle", "switched_off"),
-        (settings.trade_confirmation_required, "trade_confirmation", "no_operator_to_confirm"),
-    )
-    for closed, rule, reason in checks:
-        if closed:
-            return Verdict(allow=False, rule=rule, reason=reason)
-    return Verdict(allow=True, rule="router", reason="ok")
+def _gate(desk: Desk, strategy: str) -> Verdict | None:
+    """Return the no of a switch that stands before every filter, None when all are open."""
+    if desk.recorder.facts.risk_mode is not RiskMode.ACTIVE or not desk.entries_allowed:
+        return Verdict(allow=False, rule="risk_mode", reason="no_new_risk")
+    if strategy not in sequence(desk.settings):
+        return Verdict(allow=False, rule="strategy_toggle", reason="switched_off")
+    if desk.settings.trade_confirmation_required:
+        return Verdict(allow=False, rule="trade_confirmation", reason="no_operator_to_confirm")
+    return None
 
 
 def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:
@@ -302,7 +314,9 @@ def _window_exposure(desk: Desk, strategy: str) -> Decimal:
     return total
 
 
-def _intent(desk: Desk, candidate: Candidate, approval: Approval) -> OrderIntent:
+def _intent(
+    desk: Desk, candidate: Candidate, approval: Approval, checks: list[Check]
+) -> OrderIntent:
     return OrderIntent(
         cl_ord_id=desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry"),
         replaces="",
@@ -322,12 +336,13 @@ def _intent(desk: Desk, candidate: Candidate, approval: Approval) -> OrderIntent
         exit_reason=None,
         note="",
         epoch=desk.epoch,
+        pool_rank=candidate.pool_rank,
+        fallback_level=candidate.fallback_level,
+        checks=tuple(checks),
     )
 
 
-def _judged(
-    desk: Desk, candidate: Candidate, stage: Stage, outcome: Outcome, verdict: Verdict
-) -> None:
+def _judged(desk: Desk, candidate: Candidate, outcome: Outcome, check: Check) -> None:
     _once(
         desk,
         CandidateJudged(
@@ -337,11 +352,11 @@ def _judged(
             minute=candidate.minute,
             pool_rank=candidate.pool_rank,
             fallback_level=candidate.fallback_level,
-            stage=stage,
+            stage=check.stage,
             outcome=outcome,
-            rule=verdict.rule,
-            reason=verdict.reason,
-            measured=verdict.measured,
+            rule=check.rule,
+            reason=check.reason,
+            measured=check.measured,
         ),
     )
 

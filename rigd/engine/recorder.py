@@ -9,6 +9,7 @@ from rigd.core.events import (
     Command,
     CommandObeyed,
     ErrorCaptured,
+    OrderIntent,
     Outcome,
     PoolRanked,
     RiskModeChanged,
@@ -22,6 +23,7 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.lifecycle import BotState, RiskMode
+from rigd.core.orders import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +58,7 @@ class Facts:
         self.pools: dict[str, tuple[PoolEntry, ...]] = {}
         self.signals: dict[str, set[tuple[str, int]]] = {}
         self.judged: dict[tuple[str, str, int], list[CandidateJudged]] = {}
+        self.rejected: dict[str, set[str]] = {}
         self.windows: set[str] = set()
         self.closed_windows: set[str] = set()
         self.checks: set[str] = set()
@@ -72,8 +75,14 @@ class Facts:
         if isinstance(record, CandidateJudged):
             key = (record.strategy, record.symbol, record.minute)
             self.judged.setdefault(key, []).append(record)
+            if record.outcome is Outcome.REJECTED:
+                self.rejected.setdefault(record.strategy, set()).add(record.symbol)
             if record.direction is not None:
                 self.signals.setdefault(record.strategy, set()).add((record.symbol, record.minute))
+        elif isinstance(record, OrderIntent):
+            if record.purpose is Purpose.ENTRY:
+                signal = (record.symbol, record.signal_minute)
+                self.signals.setdefault(record.strategy, set()).add(signal)
         elif isinstance(record, StateChanged):
             self.state = record.state
             if record.state is BotState.UPDATING:
@@ -112,11 +121,7 @@ class Facts:
 
     def out_of_window(self, strategy: str) -> set[str]:
         """Return the symbols that risk's last door or the broker turned away for the window."""
-        return {
-            symbol
-            for (name, symbol, _), rows in self.judged.items()
-            if name == strategy and any(row.outcome is Outcome.REJECTED for row in rows)
-        }
+        return self.rejected.get(strategy, set())
 
 
 class Recorder:

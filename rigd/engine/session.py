@@ -35,6 +35,7 @@ from rigd.core.values import ExitReason
 from rigd.engine import candidates, pipeline, protection, recovery, sending
 from rigd.engine.portfolio import STALE_EXIT
 from rigd.engine.updating import Updating
+from rigd.risk.defense import limits_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,7 @@ class Session:
     async def begin(self) -> None:
         """Take in what a crash may have left and reconcile, before any signal counts."""
         desk = self.desk
+        limits_in_force(desk.settings, defense=desk.defense)
         self.closing = self._interrupted_closing()
         desk.entries_allowed = self.closing is None
         self._unsent = await recovery.settle_unanswered(desk)

@@ -25,6 +25,7 @@ from rigd.core.events import (
     SessionStarted,
     TradeClosed,
     WindowPlanned,
+    judgements,
 )
 from rigd.core.money import plain
 from rigd.core.orders import ExecType, OrdStatus, Purpose
@@ -164,7 +165,7 @@ def _strategies(records: Sequence[Record]) -> tuple[str, ...]:
 
 def _funnel(name: str, records: Sequence[Record]) -> Funnel:
     pools = [r for r in records if isinstance(r, PoolRanked) and r.strategy == name]
-    judged = [r for r in records if isinstance(r, CandidateJudged) and r.strategy == name]
+    judged = [row for r in records for row in judgements(r) if row.strategy == name]
     signals = {(r.symbol, r.minute) for r in judged if r.direction is not None}
     ended = {(r.symbol, r.minute, r.stage, r.rule, r.reason) for r in judged if r.outcome in _ENDS}
     entries = {
@@ -224,9 +225,12 @@ def _chain(entries: Sequence[Entry], strategy: str, symbol: str) -> list[str]:
     }
     lines = []
     for entry in entries:
-        told = _step(entry.record, strategy, symbol, orders)
-        if told:
-            lines.append(f"  {iso(entry.at)}  {one_line(told)}")
+        record = entry.record
+        asked = judgements(record) if isinstance(record, OrderIntent) else ()
+        for each in (*asked, record):
+            told = _step(each, strategy, symbol, orders)
+            if told:
+                lines.append(f"  {iso(entry.at)}  {one_line(told)}")
     return [strategy, *lines] if lines else []
 
 
@@ -327,9 +331,10 @@ def _pool_reasons(records: Sequence[Record], pool: PoolRanked) -> list[str]:
 
 def _reason(records: Sequence[Record], strategy: str, symbol: str) -> str:
     judged = [
-        r
+        row
         for r in records
-        if isinstance(r, CandidateJudged) and (r.strategy, r.symbol) == (strategy, symbol)
+        for row in judgements(r)
+        if (row.strategy, row.symbol) == (strategy, symbol)
     ]
     orders = {
         r.cl_ord_id

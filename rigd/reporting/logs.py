@@ -25,6 +25,7 @@ from rigd.core.events import (
     Entry,
     ErrorCaptured,
     NoteMade,
+    OrderIntent,
     Outcome,
     PoolRanked,
     Reconciled,
@@ -42,6 +43,7 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.lifecycle import BotState, RiskMode
+from rigd.core.orders import Purpose
 from rigd.core.values import STRATEGIES
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key, setting
@@ -116,6 +118,8 @@ def _in_main(record: Record, _memory: Memory) -> bool:
 
 
 def _in_router(record: Record, _memory: Memory) -> bool:
+    if isinstance(record, OrderIntent):
+        return record.purpose is Purpose.ENTRY
     judged = isinstance(record, CandidateJudged) and record.outcome is not Outcome.NO_SIGNAL
     return judged or isinstance(record, WindowPlanned)
 

@@ -15,6 +15,7 @@ from rigd.core.events import (
     AlertRaised,
     CandidateJudged,
     Entry,
+    OrderIntent,
     RiskModeChanged,
     RiskTripped,
     SessionClosed,
@@ -24,6 +25,7 @@ from rigd.core.events import (
     StateChanged,
     TradeClosed,
     WindowPlanned,
+    judgements,
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
@@ -246,8 +248,10 @@ class StatusFold:
             self._trip = record.cause
         elif isinstance(record, WindowPlanned):
             self._windows[record.strategy] = record
-        elif isinstance(record, CandidateJudged) and record.direction is not None:
-            self._signals.setdefault(record.strategy, set()).add((record.symbol, record.minute))
+        elif isinstance(record, CandidateJudged | OrderIntent):
+            for row in judgements(record):
+                if row.direction is not None:
+                    self._signals.setdefault(row.strategy, set()).add((row.symbol, row.minute))
         elif isinstance(record, TradeClosed):
             self._trades.append(record)
         elif isinstance(record, SessionClosed):

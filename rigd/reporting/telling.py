@@ -287,7 +287,14 @@ def _order_intent(r: OrderIntent, memory: Memory) -> Told:
         level=Level.DEBUG if r.replaces else Level.INFO,
         message=f"{verb} {r.purpose} order: {r.side} {plain(r.qty)} {r.symbol} {r.ord_type}",
         cells=_order_cells(r, memory),
-        details={"call": verb, **rest(r, "strategy", "symbol", "direction", "qty", "exit_reason")},
+        details={
+            "call": verb,
+            **rest(r, "strategy", "symbol", "direction", "qty", "exit_reason", "checks"),
+            "checks": [
+                {name: redact(str(value)) for name, value in check._asdict().items()}
+                for check in r.checks
+            ],
+        },
     )
 
 

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from rigd.core.errors import LogicError
 from rigd.core.money import plain
 from rigd.core.values import Verdict
-from rigd.risk.defense import effective_limits
+from rigd.risk.defense import limits_in_force
 from rigd.risk.limits import MISSING, RULES
 from rigd.risk.sizing import RULE as SIZING
 from rigd.risk.sizing import Size, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rigd.config.schema import Settings
     from rigd.core.values import Candidate
     from rigd.risk.view import RiskView
 
 CHECK_FAILED = "check_failed"
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +86,29 @@ def approve(candidate: Candidate, view: RiskView, settings: Settings) -> Approva
     Approval or Verdict
         A verdict is always a no. A check that fails to answer is a no with the reason
         ``check_failed`` (FAULTS §3.7: risk checks always fail closed).
+
+    Raises
+    ------
+    MemoryError
+        Passed through: the process is exhausted.
     """
-    limits = _guarded("limits", partial(effective_limits, settings, defense=view.defense))
-    if isinstance(limits, Verdict):
-        return limits
     answered: list[Verdict] = []
-    for rule in RULES:
-        verdict = _guarded(rule.__name__, partial(rule, candidate, view, limits))
-        if not verdict.allow:
-            return verdict
-        answered.append(verdict)
-    size = _guarded(SIZING, partial(size_of, candidate, view, limits))
+    asked = "limits"
+    try:
+        limits = limits_in_force(settings, defense=view.defense)
+        for rule in RULES:
+            asked = rule.__name__
+            verdict = rule(candidate, view, limits)
+            if not verdict.allow:
+                return verdict
+            answered.append(verdict)
+        asked = SIZING
+        size = size_of(candidate, view, limits)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a risk check that fails blocks, whatever it was
+        measured = f"{type(error).__name__}: {error}"
+        return Verdict(allow=False, rule=asked, reason=CHECK_FAILED, measured=measured)
     if isinstance(size, Verdict):
         return size
     return Approval(
@@ -109,17 +117,6 @@ def approve(candidate: Candidate, view: RiskView, settings: Settings) -> Approva
         verdict_id=verdict_id(candidate),
         verdicts=(*answered, _sized(size, candidate)),
     )
-
-
-def _guarded(rule: str, ask: Callable[[], _Answer]) -> _Answer | Verdict:
-    """Return what a check answers, or a no when it fails to answer."""
-    try:
-        return ask()
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a risk check that fails blocks, whatever it was
-        measured = f"{type(error).__name__}: {error}"
-        return Verdict(allow=False, rule=rule, reason=CHECK_FAILED, measured=measured)
 
 
 def _sized(size: Size, candidate: Candidate) -> Verdict:

@@ -115,6 +115,28 @@ def effective_limits(settings: Settings, *, defense: bool) -> EffectiveLimits:
     )
 
 
+class _InForce:
+    """The limits of the settings asked about last: a session asks about one value for hours."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: tuple[Settings, bool, EffectiveLimits] | None = None
+
+    def __call__(self, settings: Settings, *, defense: bool) -> EffectiveLimits:
+        """Return `effective_limits`, made once for one settings object."""
+        last = self._last
+        if last is not None and last[0] is settings and last[1] is defense:
+            return last[2]
+        limits = effective_limits(settings, defense=defense)
+        self._last = (settings, defense, limits)
+        return limits
+
+
+limits_in_force = _InForce()
+"""`effective_limits` for a caller that asks again and again; settings never change in place."""
+
+
 def session_cap(settings: Settings, float_amount: Decimal, *, defense: bool) -> Decimal:
     """Return the most one strategy session may hold.
 

@@ -29,29 +29,35 @@ MISSING = frozenset({"missing_volume", "missing_gap", "missing_market_cap"})
 def trading_enabled(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
     """Block everything while DISABLE_ALL_TRADES is true: ``trading_disabled``."""
     del candidate, view
-    return _answer("trading_enabled", not limits.trading_disabled, "trading_disabled", "")
+    if not limits.trading_disabled:
+        return _YES["trading_enabled"]
+    return _block("trading_enabled", "trading_disabled", "")
 
 
 def symbol_free(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
     """Block a symbol with a position or an order that works or is in doubt: ``symbol_busy``."""
     del limits
-    return _answer("symbol_free", not view.symbol_busy, "symbol_busy", candidate.symbol)
+    if not view.symbol_busy:
+        return _YES["symbol_free"]
+    return _block("symbol_free", "symbol_busy", candidate.symbol)
 
 
 def max_trades(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
     """Block when the window has MAX_TRADES filled and working entries: ``max_trades``."""
     del candidate
     found, limit = view.window_entries, limits.max_trades
-    measured = f"{found} entries of {limit}"
-    return _answer("max_trades", found < limit, "max_trades", measured)
+    if found < limit:
+        return _YES["max_trades"]
+    return _block("max_trades", "max_trades", f"{found} entries of {limit}")
 
 
 def max_open_positions(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
     """Block when MAX_OPEN_POSITIONS are open or working: ``max_open_positions``."""
     del candidate
     found, limit = view.open_positions, limits.max_open_positions
-    measured = f"{found} open of {limit}"
-    return _answer("max_open_positions", found < limit, "max_open_positions", measured)
+    if found < limit:
+        return _YES["max_open_positions"]
+    return _block("max_open_positions", "max_open_positions", f"{found} open of {limit}")
 
 
 def short_allowed(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
@@ -74,11 +80,12 @@ def short_allowed(candidate: Candidate, view: RiskView, limits: EffectiveLimits)
     """
     rule = "short_allowed"
     if candidate.direction is Direction.LONG:
-        return _allow(rule, reason="not_applicable")
+        return _NO_SHORT
     how = limits.entry[candidate.strategy].short_type
     if how is ShortType.SHORT_SELL:
-        measured = f"{candidate.symbol} by {how}"
-        return _answer(rule, view.short, "short_unsupported", measured)
+        if view.short:
+            return _YES[rule]
+        return _block(rule, "short_unsupported", f"{candidate.symbol} by {how}")
     reasons = {ShortType.INVERSE_ETF: "no_mapping", ShortType.LONG_PUT: "no_option"}
     return _block(rule, reasons.get(how, "short_disabled"), f"SHORT_TYPE is {how}")
 
@@ -87,10 +94,10 @@ def price(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verd
     """Block a price outside MIN_PRICE to MAX_PRICE: ``price_below_minimum``, ``_above_maximum``."""
     del view
     found, low, high = candidate.reference_price, limits.min_price, limits.max_price
+    if low <= found <= high:
+        return _YES["price"]
     measured = f"price {plain(found)}, allowed {float(low):g} to {float(high):g}"
-    if not found >= low:
-        return _block("price", "price_below_minimum", measured)
-    return _answer("price", found <= high, "price_above_maximum", measured)
+    return _block("price", f"price_{_side(found >= low)}", measured)
 
 
 def volume(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
@@ -99,8 +106,10 @@ def volume(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Ver
     found = view.reference.previous_volume
     if found is None:
         return _missing("volume", "missing_volume", limits)
+    if found >= limits.min_volume:
+        return _YES["volume"]
     measured = f"volume {found:.0f}, at least {limits.min_volume:.0f}"
-    return _answer("volume", found >= limits.min_volume, "volume_below_minimum", measured)
+    return _block("volume", "volume_below_minimum", measured)
 
 
 def gap(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
@@ -127,8 +136,9 @@ def gap(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdic
     if not (today > 0.0 and before > 0.0):
         return _block("gap", "gap_above_maximum", f"open {today:g} after close {before:g}")
     found = today / before - 1.0
-    measured = f"gap {found:+.4f}, at most {limit:g}"
-    return _answer("gap", abs(found) <= limit, "gap_above_maximum", measured)
+    if abs(found) <= limit:
+        return _YES["gap"]
+    return _block("gap", "gap_above_maximum", f"gap {found:+.4f}, at most {limit:g}")
 
 
 def market_cap(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
@@ -153,10 +163,10 @@ def market_cap(candidate: Candidate, view: RiskView, limits: EffectiveLimits) ->
     if found is None:
         return _missing(rule, "missing_market_cap", limits)
     low, high = entry.min_market_cap, entry.max_market_cap
+    if low <= found <= high:
+        return _YES[rule]
     measured = f"market cap {found:.4g}, allowed {low:.4g} to {high:.4g}"
-    if not found >= low:
-        return _block(rule, "market_cap_below_minimum", measured)
-    return _answer(rule, found <= high, "market_cap_above_maximum", measured)
+    return _block(rule, f"market_cap_{_side(found >= low)}", measured)
 
 
 def spread(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
@@ -164,17 +174,21 @@ def spread(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Ver
     del candidate
     found = view.spread
     if found is None:
-        return _allow("spread", "no quotes", reason="not_applicable")
+        return _NO_QUOTES
+    if 0.0 <= found <= limits.max_spread:
+        return _YES["spread"]
     measured = f"spread {found:.6f}, at most {limits.max_spread:g}"
-    return _answer("spread", 0.0 <= found <= limits.max_spread, "spread_above_maximum", measured)
+    return _block("spread", "spread_above_maximum", measured)
 
 
 def slippage(candidate: Candidate, view: RiskView, limits: EffectiveLimits) -> Verdict:
     """Block an expected slippage over MAX_SLIPPAGE_PCT: ``slippage_above_maximum``."""
     del candidate
     found = view.expected_slippage
+    if found <= limits.max_slippage:
+        return _YES["slippage"]
     measured = f"expected slippage {found:.6f}, at most {limits.max_slippage:g}"
-    return _answer("slippage", found <= limits.max_slippage, "slippage_above_maximum", measured)
+    return _block("slippage", "slippage_above_maximum", measured)
 
 
 RULES: tuple[Rule, ...] = (
@@ -191,6 +205,12 @@ RULES: tuple[Rule, ...] = (
     slippage,
 )
 """Every rule, in the order in which they are asked."""
+
+_YES = {rule.__name__: Verdict(allow=True, rule=rule.__name__, reason="ok") for rule in RULES}
+"""The plain yes of each rule: numbers are told of a no alone, and a yes is asked for in a hurry."""
+
+_NO_SHORT = Verdict(allow=True, rule="short_allowed", reason="not_applicable")
+_NO_QUOTES = Verdict(allow=True, rule="spread", reason="not_applicable", measured="no quotes")
 
 
 def self_check(settings: Settings) -> SelfCheck:
@@ -252,8 +272,8 @@ def _missing(rule: str, reason: str, limits: EffectiveLimits) -> Verdict:
     return _allow(rule, "not known", reason=reason)
 
 
-def _answer(rule: str, holds: bool, reason: str, measured: str) -> Verdict:  # noqa: FBT001 - the fact itself
-    return _allow(rule, measured) if holds else _block(rule, reason, measured)
+def _side(above: bool) -> str:  # noqa: FBT001 - the fact itself
+    return "above_maximum" if above else "below_minimum"
 
 
 def _allow(rule: str, measured: str = "", *, reason: str = "ok") -> Verdict:

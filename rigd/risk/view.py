@@ -8,6 +8,9 @@ from decimal import Decimal
 from rigd.core.errors import LogicError
 from rigd.core.values import Reference
 
+_AMOUNTS = ("float_amount", "session_cap", "window_exposure", "last_close", "min_notional")
+_COUNTS = ("window_exposure", "window_entries", "open_positions", "quantity_decimals")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskView:
@@ -71,13 +74,24 @@ class RiskView:
     expected_slippage: float
 
     def __post_init__(self) -> None:
-        amounts = ("float_amount", "session_cap", "window_exposure", "last_close", "min_notional")
-        for name in amounts:
-            if not getattr(self, name).is_finite():
-                msg = f"{name} must be finite, was {getattr(self, name)}"
+        amounts = (
+            self.float_amount,
+            self.session_cap,
+            self.window_exposure,
+            self.last_close,
+            self.min_notional,
+        )
+        counts: tuple[Decimal | int, ...] = (
+            self.window_exposure,
+            self.window_entries,
+            self.open_positions,
+            self.quantity_decimals,
+        )
+        for name, amount in zip(_AMOUNTS, amounts, strict=True):
+            if not amount.is_finite():
+                msg = f"{name} must be finite, was {amount}"
                 raise LogicError(msg)
-        counts = ("window_exposure", "window_entries", "open_positions", "quantity_decimals")
-        for name in counts:
-            if getattr(self, name) < 0:
-                msg = f"{name} must not be negative, was {getattr(self, name)}"
+        for name, count in zip(_COUNTS, counts, strict=True):
+            if count < 0:
+                msg = f"{name} must not be negative, was {count}"
                 raise LogicError(msg)

@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
+from functools import partial
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
@@ -34,7 +35,7 @@ from rigd.store.files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -94,12 +95,40 @@ def link(previous: str, seq: int, at: datetime, kind: str, data: Data) -> tuple[
     DataError
         If a number is NaN or infinite, or a value is none that JSON can hold.
     """
+    return link_text(previous, seq, iso(at), kind, json_text(seq, kind, partial(_encode, data)))
+
+
+def json_text(seq: int, kind: str, encode: Callable[[], str]) -> str:
+    """Return what a record says as JSON, or a DataError that names the record."""
     try:
-        held = _encode(data)
+        return encode()
     except (TypeError, ValueError, RecursionError) as error:
         msg = f"record {seq} ({kind}) must hold plain finite values: {error}"
         raise DataError(msg) from error
-    head = f'{{"seq":{seq},"at":"{iso(at)}","kind":{encode_basestring_ascii(kind)},"data":{held}'
+
+
+def link_text(previous: str, seq: int, at: str, kind: str, held: str) -> tuple[bytes, str]:
+    """Return a record's line and its hash, from texts that are JSON already.
+
+    Parameters
+    ----------
+    previous
+        The hash before it.
+    seq
+        Its number, from 1.
+    at
+        Its instant, as `core.clock.iso` writes it.
+    kind
+        What it is.
+    held
+        What it says: a JSON object in ASCII.
+
+    Returns
+    -------
+    tuple of bytes and str
+        The line with its newline, and the hash (hexadecimal).
+    """
+    head = f'{{"seq":{seq},"at":"{at}","kind":{encode_basestring_ascii(kind)},"data":{held}'
     body = head.encode("ascii")
     digest = hashlib.sha256(previous.encode("ascii") + body).hexdigest()
     return b"".join((body, _HASH_FIELD, digest.encode("ascii"), _END)), digest
@@ -123,6 +152,8 @@ class ChainLog:
     """
 
     __slots__ = (
+        "_at",
+        "_at_text",
         "_capacity",
         "_dirty",
         "_end",
@@ -149,6 +180,8 @@ class ChainLog:
         self._capacity = os.fstat(descriptor).st_size
         self._reserve = reserve_bytes
         self._grow_at = self._capacity - reserve_bytes // 2
+        self._at: datetime | None = None
+        self._at_text = ""
         self._dirty = False
         self._usable = True
         self._failure = ""
@@ -270,10 +303,39 @@ class ChainLog:
         LogicError
             If the log is sealed or closed.
         """
+        held = json_text(self._seq + 1, kind, partial(_encode, data))
+        return self.append_text(at, kind, held, durable=durable)
+
+    def append_text(
+        self, at: datetime, kind: str, held: str, *, durable: bool = False
+    ) -> tuple[int, str]:
+        """Write one record whose data is JSON text already.
+
+        Parameters
+        ----------
+        at, kind, durable
+            As for `append`.
+        held
+            What it says: a JSON object in ASCII.
+
+        Returns
+        -------
+        tuple of int and str
+            Its number and hash.
+
+        Raises
+        ------
+        StorageError
+            If the disk is full or fails, as for `append`.
+        LogicError
+            If the log is sealed or closed.
+        """
         if not self._usable:
             self._refuse()
+        if at is not self._at:
+            self._at, self._at_text = at, iso(at)
         seq = self._seq + 1
-        line, digest = link(self._hash, seq, at, kind, data)
+        line, digest = link_text(self._hash, seq, self._at_text, kind, held)
         end = self._end + len(line)
         if end > self._grow_at:
             self._grow(end)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rigd.core.events import Entry, from_fields, to_fields
-from rigd.store.chainlog import RESERVE_BYTES, ChainLog, genesis_hash, link, read_chain
+from rigd.core.clock import iso
+from rigd.core.events import Entry, from_fields, to_text
+from rigd.store.chainlog import (
+    RESERVE_BYTES,
+    ChainLog,
+    genesis_hash,
+    json_text,
+    link_text,
+    read_chain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +58,8 @@ class FileJournal:
     def append(self, at: datetime, record: Record, *, durable: bool = False) -> Entry:
         """Write one record; with `durable` it and all before it survive a power loss."""
         kind = type(record).__name__
-        seq, digest = self._log.append(at, kind, to_fields(record), durable=durable)
+        text = json_text(len(self._entries) + 1, kind, partial(to_text, record))
+        seq, digest = self._log.append_text(at, kind, text, durable=durable)
         entry = Entry(seq, at, record, digest)
         self._entries.append(entry)
         return entry
@@ -94,7 +104,9 @@ class MemoryJournal:
     def append(self, at: datetime, record: Record, *, durable: bool = False) -> Entry:  # noqa: ARG002 - of the port; memory is never durable
         """Keep one record."""
         seq = len(self._entries) + 1
-        _, self._hash = link(self._hash, seq, at, type(record).__name__, to_fields(record))
+        kind = type(record).__name__
+        text = json_text(seq, kind, partial(to_text, record))
+        _, self._hash = link_text(self._hash, seq, iso(at), kind, text)
         entry = Entry(seq, at, record, self._hash)
         self._entries.append(entry)
         return entry

@@ -29,6 +29,7 @@ from rigd.core.events import (
     BarsDropped,
     CancelIntent,
     CandidateJudged,
+    Check,
     Command,
     CommandObeyed,
     Entry,
@@ -56,6 +57,7 @@ from rigd.core.events import (
     WindowPlanned,
     from_fields,
     to_fields,
+    to_text,
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import ExecType, OrdStatus, OrdType, Purpose
@@ -147,6 +149,9 @@ SAMPLES: tuple[Record, ...] = (
         exit_reason=ExitReason.STOP_LOSS,
         note="",
         epoch=1,
+        pool_rank=2,
+        fallback_level=1,
+        checks=(Check(Stage.ENHANCEMENT, "adx", "ok", "ADX 20 ≤ 25"),),
     ),
     CancelIntent(cl_ord_id="RSVGEAY75TS5SHO4ASIV3E7KEZ7", reason="window over"),
     OrderUpdated(
@@ -259,6 +264,7 @@ VALID: dict[Any, st.SearchStrategy[Any]] = {
     datetime: st.datetimes(timezones=st.just(UTC)),
     date: st.dates(),
     PoolEntry: st.builds(PoolEntry, st.text(max_size=8), numbers, whole),
+    Check: st.builds(Check, st.sampled_from(Stage), *[st.text(max_size=8)] * 3),
 }
 MALFORMED: dict[Any, list[Any]] = {
     str: [1, 1.5, True, None, [], {}],
@@ -287,6 +293,16 @@ MALFORMED: dict[Any, list[Any]] = {
         [["IBM", True, 1]],
         [["IBM", 0.5, 1.5]],
         [["IBM", 0.5, "1"]],
+    ],
+    tuple[Check, ...]: [
+        None,
+        "adx",
+        ["adx"],
+        [["risk", "adx", "ok"]],
+        [["risk", "adx", "ok", "", ""]],
+        [["nonsense", "adx", "ok", ""]],
+        [["risk", 1, "ok", ""]],
+        [["risk", "adx", None, ""]],
     ],
 }
 
@@ -374,7 +390,9 @@ def test_fields_have_the_form_written_here_by_hand() -> None:
         '"symbol": "IBM", "direction": "short", "side": "buy_to_cover", "qty": "12.5", '
         '"ord_type": "stop", "limit_price": null, "stop_price": "185.1234567", '
         '"oco_group": "G1", "purpose": "stop", "signal_minute": 24, "reference_price": "182.01", '
-        '"verdict_id": "", "exit_reason": "stop_loss", "note": "", "epoch": 1}'
+        '"verdict_id": "", "exit_reason": "stop_loss", "note": "", "epoch": 1, '
+        '"pool_rank": 2, "fallback_level": 1, '
+        '"checks": [["enhancement", "adx", "ok", "ADX 20 \\u2264 25"]]}'
     )
     started = to_fields(sample_of("SessionStarted"))
     assert (started["day"], started["session_open"]) == ("2013-10-07", "2013-10-07T13:30:00Z")
@@ -397,6 +415,23 @@ def test_record_survives_its_json_text(kind: str, data: st.DataObject) -> None:
     for field in fields(kind):
         assert type(getattr(back, field.name)) is type(getattr(record, field.name)), field.name
     assert json.dumps(to_fields(back)) == json.dumps(held)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@hypothesis_settings(max_examples=25)
+def test_text_is_what_the_json_library_writes(kind: str, data: st.DataObject) -> None:
+    """The journal's own writer gives, byte for byte, what the library gives for the fields."""
+    record = data.draw(records_of(kind))
+    assert to_text(record) == json.dumps(to_fields(record), separators=(",", ":"))
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_number_that_is_not_finite_is_never_written(score: float) -> None:
+    """NaN and infinity are no JSON: a record that holds one is refused."""
+    record = PoolRanked(strategy="open", minute=1, pool=(PoolEntry("IBM", score, 1),), skipped=())
+    with pytest.raises(ValueError, match="must be finite"):
+        to_text(record)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -442,22 +477,25 @@ def test_order_of_the_fields_read_does_not_matter() -> None:
 def test_amount_that_is_not_finite_is_never_written(text: str) -> None:
     """What could not be read again is refused before it reaches the journal."""
     record = RiskTripped(cause="", detail="", day_pnl="", limit=D(text))
-    with pytest.raises(LogicError, match=f"must be finite, was {text}"):
-        to_fields(record)
+    for write in (to_fields, to_text):
+        with pytest.raises(LogicError, match=f"must be finite, was {text}"):
+            write(record)
 
 
 def test_naive_instant_is_never_written() -> None:
     """A time without zone does not reach the journal."""
     record = dataclasses.replace(sample_of("FillRecorded"), ts=datetime(2013, 10, 7, 13, 54))  # type: ignore[call-arg]  # noqa: DTZ001 - it must be naive
-    with pytest.raises(LogicError, match="must be aware and in UTC"):
-        to_fields(record)
+    for write in (to_fields, to_text):
+        with pytest.raises(LogicError, match="must be aware and in UTC"):
+            write(record)
 
 
 @pytest.mark.parametrize("value", [b"raw", ["IBM"], {"IBM"}, {}, object()])
 def test_value_without_a_text_form_is_never_written(value: Any) -> None:
     """Bytes, lists, sets and objects are no journal values."""
-    with pytest.raises(TypeError, match="journal fields must be plain values, was"):
-        to_fields(NoteMade(topic="vix", text=value))
+    for write in (to_fields, to_text):
+        with pytest.raises(TypeError, match="journal fields must be plain values, was"):
+            write(NoteMade(topic="vix", text=value))
 
 
 def test_whole_score_of_a_pool_is_read_as_a_float() -> None:
@@ -479,6 +517,18 @@ def test_record_cannot_be_changed(kind: str) -> None:
             setattr(record, field.name, None)
     assert not hasattr(record, "__dict__")
     assert hash(record) == hash(from_fields(kind, to_fields(record)))
+
+
+def test_an_entry_tells_each_yes_that_it_rests_on() -> None:
+    """The answers inside an intent read as rows of its candidate; other records have none."""
+    intent, judged = sample_of("OrderIntent"), sample_of("CandidateJudged")
+    (row,) = events.judgements(intent)
+    assert (row.strategy, row.symbol, row.minute) == ("open", "IBM", 24)
+    assert (row.direction, row.pool_rank, row.fallback_level) == (Direction.SHORT, 2, 1)
+    assert (row.stage, row.outcome, row.rule) == (Stage.ENHANCEMENT, Outcome.ALLOWED, "adx")
+    assert (row.reason, row.measured) == ("ok", "ADX 20 ≤ 25")
+    assert events.judgements(judged) == (judged,)
+    assert events.judgements(sample_of("SliceDone")) == ()
 
 
 def test_registry_cannot_be_changed() -> None:

@@ -6,7 +6,15 @@ from decimal import Decimal
 
 from rigd.broker.simulated.model import SimModel
 from rigd.core.errors import OrderRejected, Unavailable
-from rigd.core.events import CandidateJudged, Command, Outcome, PoolRanked, RiskModeChanged, Stage
+from rigd.core.events import (
+    CandidateJudged,
+    Command,
+    Outcome,
+    PoolRanked,
+    RiskModeChanged,
+    Stage,
+    judgements,
+)
 from rigd.core.lifecycle import RiskMode
 from rigd.core.orders import Purpose
 from rigd.core.values import Bar
@@ -48,10 +56,15 @@ THREE = {
 """Ranked BBB, CCC, AAA by the width of the range; all signal at minute 25."""
 
 
+def rows_of(run: World) -> list[CandidateJudged]:
+    """What the journal says of candidates, in order."""
+    return [row for entry in run.journal.entries() for row in judgements(entry.record)]
+
+
 def judged(run: World, symbol: str, minute: int | None = None) -> list[tuple[str, str, str]]:
     return [
         (str(row.stage), str(row.outcome), row.reason)
-        for row in run.journal.records(CandidateJudged)
+        for row in rows_of(run)
         if row.symbol == symbol and minute in {None, row.minute}
     ]
 
@@ -93,11 +106,7 @@ def test_a_rejected_candidate_gives_way_to_the_next_and_frees_its_weight() -> No
     assert found[1].qty > 2 * found[2].qty
     assert judged(run, "BBB", 25)[-1] == ("broker", "rejected", "rejected")
     assert judged(run, "BBB", 26) == judged(run, "BBB", 27) == []
-    levels = {
-        row.symbol: row.fallback_level
-        for row in run.journal.records(CandidateJudged)
-        if row.minute == 25
-    }
+    levels = {row.symbol: row.fallback_level for row in rows_of(run) if row.minute == 25}
     assert levels == {"BBB": 0, "CCC": 1, "AAA": 1}
 
 
@@ -169,7 +178,7 @@ def test_the_blocklist_holds_over_strategies() -> None:
         settings=settings(**ALL), bars={"AAA": rows}, day=wiring.session_day(DAY), filters=True
     ).run()
     assert [intent.strategy for intent in entries(run)] == ["open"]
-    last = [row for row in run.journal.records(CandidateJudged) if row.strategy == "close"][-1]
+    last = [row for row in rows_of(run) if row.strategy == "close"][-1]
     assert (last.rule, last.outcome) == ("ticker_blocklist", Outcome.BLOCKED)
 
 
@@ -215,7 +224,7 @@ def test_a_symbol_in_doubt_blocks_itself_and_counts_in_the_limits() -> None:
 def test_a_pool_member_that_never_signals_says_how_near_it_came() -> None:
     """X8: the largest move and what it needed, once."""
     run = world({"AAA": breaking(0.1, []), "BBB": breaking(0.2, [25])}).run()
-    rows = [row for row in run.journal.records(CandidateJudged) if row.symbol == "AAA"]
+    rows = [row for row in rows_of(run) if row.symbol == "AAA"]
     assert [(row.stage, row.outcome, row.rule) for row in rows] == [
         (Stage.STRATEGY, Outcome.NO_SIGNAL, "STRAT_OPEN_BUFFER")
     ]

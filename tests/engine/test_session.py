@@ -11,13 +11,13 @@ import pytest
 
 from rigd.core.errors import ExitCode, LogicError, Unavailable
 from rigd.core.events import (
-    CandidateJudged,
     Command,
     CommandObeyed,
     ErrorCaptured,
     FillRecorded,
     NoteMade,
     OrderIntent,
+    Outcome,
     Reconciled,
     RiskModeChanged,
     RiskTripped,
@@ -25,6 +25,7 @@ from rigd.core.events import (
     StateChanged,
     WindowClosed,
     WindowPlanned,
+    judgements,
 )
 from rigd.core.lifecycle import BotState, RiskMode, may_follow
 from rigd.core.orders import Purpose
@@ -480,19 +481,16 @@ def test_strongest_reason_to_close_is_the_last_in_the_table() -> None:
 
 
 def test_each_entry_rests_on_an_allowed_verdict() -> None:
-    """S7: the verdict that an entry names was recorded before it; exits name none."""
+    """S7: an entry is durable together with the verdict that it names; exits name none."""
     run = world(FRIDAY).run()
-    allowed = set()
     entries = 0
-    for entry in run.journal.entries():
-        record = entry.record
-        if isinstance(record, CandidateJudged) and record.rule == "sizing":
-            assert record.outcome == "allowed"
-            parts = (record.strategy, record.symbol, record.minute, record.pool_rank)
-            allowed.add(":".join(map(str, parts)))
-        if isinstance(record, OrderIntent):
-            assert (record.verdict_id in allowed) is (record.purpose is Purpose.ENTRY)
-            entries += record.purpose is Purpose.ENTRY
+    for intent in run.intents:
+        sized = [check for check in intent.checks if check.rule == "sizing"]
+        assert len(sized) == (intent.purpose is Purpose.ENTRY)
+        parts = (intent.strategy, intent.symbol, intent.signal_minute, intent.pool_rank)
+        assert intent.verdict_id == (":".join(map(str, parts)) if sized else "")
+        assert all(row.outcome is Outcome.ALLOWED for row in judgements(intent))
+        entries += intent.purpose is Purpose.ENTRY
     assert entries > 1
 
 
