@@ -92,6 +92,17 @@ def why(
 
 
 @app.command()
+def review(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    symbol: Annotated[str, typer.Option(help="Whose decisions to tell in full.")] = "",
+) -> None:
+    """Review a past session in a notebook: record, funnel, trades, decisions, orders, seal."""
+    import rigd.cli.records as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.review(session, symbol))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check this machine and this home; name a fix for each finding."""
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light

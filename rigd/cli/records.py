@@ -1,4 +1,4 @@
-"""``rigd verify`` and ``rigd why``: look into a session's record."""
+"""``rigd verify``, ``rigd why`` and ``rigd review``: look into a session's record."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rigd.cli.console import open_bot_of, open_home, say, say_json, say_next
 from rigd.core.errors import ExitCode
 from rigd.hosts import records
 from rigd.hosts.books import verify_books
+from rigd.hosts.review import run_review
 from rigd.reporting.funnel import why as tell_why
 
 
@@ -37,4 +38,13 @@ def why(symbol: str, name: str) -> int:
     folder = records.find_record(home, bot.identity, name)
     say(tell_why(records.entries_of(folder, bot.identity), symbol.upper()))
     say_next(f"open {folder.name}/report.html", "rigd ledger check")
+    return int(ExitCode.OK)
+
+
+def review(name: str, symbol: str) -> int:
+    """Execute the review notebook over a record."""
+    home = open_home()
+    output = run_review(home, name, symbol)
+    say(f"reviewed: {output.relative_to(home.root)}")
+    say_next("open it in JupyterLab", "rigd verify", "rigd why SYMBOL")
     return int(ExitCode.OK)

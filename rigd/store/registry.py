@@ -198,6 +198,13 @@ _OF_SESSION = (
 
 _OTHER = (
     _file(
+        "review.ipynb",
+        "{bot}/reviews/{session}.ipynb",
+        "rigd.hosts.review",
+        "session_report",
+        Format.NOTEBOOK,
+    ),
+    _file(
         "backup.zip",
         "backups/{bot}_{session}_{stamp}.zip",
         "rigd.store.backup",

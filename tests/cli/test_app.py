@@ -14,6 +14,7 @@ COMMANDS = (
     ("session",),
     ("verify",),
     ("why",),
+    ("review",),
     ("doctor",),
     ("test",),
     ("config", "check"),

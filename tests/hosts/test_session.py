@@ -41,6 +41,7 @@ LEFT_BY_OTHERS = {
     "test_mode.log": "a dry run",
     "env_bot.enc.backup": "rigd config set",
     "config.lock": "rigd config set",
+    "review.ipynb": "rigd review",
     "provisioning.log": "the first run",
     "trade_history.csv": "LOG_FORMAT=csv",
     "session/trade_history.csv": "LOG_FORMAT=csv",
