@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.settings_watch import SettingsWatch
+from rigd.hosts.steps import Steps
 from rigd.hosts.test_mode import DryRunLog
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
@@ -149,6 +151,7 @@ class EngineRun:
             "balanced": finished.balanced,
             "books_head": list(finished.head),
             "warnings": list(finished.warnings),
+            "steps": Steps(finished.steps).as_fields(),
         })
 
     def note_failure(self, error: BaseException) -> None:
@@ -178,10 +181,13 @@ class EngineRun:
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
-            self._publish_status()
+            steps = Steps(finished.steps)
+            steps.take("status", self._publish_status, instead=None)
             self._journal.seal()
-            repoint(self._bot.home.latest, self.place.folder)
-            return finished
+            steps.note("journal sealed", passed=True)
+            latest = self._bot.home.latest
+            steps.take("latest", lambda: repoint(latest, self.place.folder), instead=None)
+            return replace(finished, steps=tuple(steps.taken))
         finally:
             exchange_log.close()
 

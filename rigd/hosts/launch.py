@@ -27,6 +27,7 @@ from rigd.hosts.provision import provision_for
 from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
+from rigd.hosts.steps import Steps, from_fields
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder, repoint
@@ -270,6 +271,8 @@ class Launcher:
         if code:
             warnings += (f"the notebook did not run to its end (papermill exit code {code})",)
             exit_code = exit_code or int(ExitCode.ERROR)
+        steps = Steps(from_fields(kernel.get("steps")))
+        steps.note("notebook", passed=not code, detail=f"papermill exit code {code}")
         document = {
             "session": folder.name,
             "bot": str(bot.identity),
@@ -281,6 +284,7 @@ class Launcher:
             "notebook_exit_code": code,
             "ended_at": iso(self._clock.now()),
             "warnings": list(warnings),
+            "steps": steps.as_fields(),
         }
         self._write_state(closed.state.value)
         registry.write("session.json", _json(document), writer=WRITER)
@@ -293,10 +297,8 @@ class Launcher:
             },
             chains={records.JOURNAL: chain},
         )
-        repoint(self._home.latest, folder)
-        reason = finishing.back_up_session(bot, folder, self._clock.now())
-        if reason:
-            warnings += (f"backup: {reason}",)
+        steps.note("manifest sealed", passed=True, detail=seal)
+        warnings += self._after_seal(bot, folder, registry, steps)
         return Ended(
             folder=folder,
             exit_code=exit_code,
@@ -307,6 +309,28 @@ class Launcher:
             message="",
             seal=seal,
         )
+
+    def _after_seal(
+        self, bot: Bot, folder: Path, registry: Registry, steps: Steps
+    ) -> tuple[str, ...]:
+        """Take the steps that never block: link, backup, and the record of all steps."""
+        known = len(steps.warnings)
+        steps.take("latest session", lambda: repoint(self._home.latest, folder), instead=None)
+        reason = finishing.back_up_session(bot, folder, self._clock.now())
+        steps.note("backup", passed=not reason, detail=reason)
+        document = {
+            "session": folder.name,
+            "bot": str(bot.identity),
+            **bot.marks,
+            "ended_at": iso(self._clock.now()),
+            "steps": steps.as_fields(),
+        }
+        steps.take(
+            "termination.json",
+            lambda: registry.write("termination.json", _json(document), writer=WRITER),
+            instead=None,
+        )
+        return steps.warnings[known:]
 
     def _failed(
         self,

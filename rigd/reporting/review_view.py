@@ -24,7 +24,8 @@ from rigd.core.events import (
     StateChanged,
     TradeClosed,
 )
-from rigd.core.money import plain
+from rigd.core.money import ZERO, plain
+from rigd.core.orders import OrdStatus
 from rigd.reporting.equity import equity_curve, thinned
 from rigd.reporting.funnel import why
 from rigd.reporting.header import minutes_of, started_of
@@ -112,7 +113,7 @@ def orders(entries: Sequence[Entry]) -> str:
 
 
 def orders_table(entries: Iterable[Entry]) -> Table:
-    """Return the orders in the order in which they were meant."""
+    """Return the orders in the order in which they were meant, but those that others replaced."""
     meant: dict[str, tuple[str, OrderIntent]] = {}
     status: dict[str, str] = {}
     filled: dict[str, list[FillRecorded]] = {}
@@ -125,6 +126,7 @@ def orders_table(entries: Iterable[Entry]) -> Table:
             status[record.cl_ord_id] = f"{record.status}{doubt}"
         elif isinstance(record, FillRecorded):
             filled.setdefault(record.cl_ord_id, []).append(record)
+    replaced = [name for name, told in status.items() if told == OrdStatus.REPLACED]
     rows = [
         (
             at,
@@ -132,13 +134,32 @@ def orders_table(entries: Iterable[Entry]) -> Table:
             intent.symbol,
             str(intent.purpose),
             f"{intent.side} {plain(intent.qty)} {intent.ord_type}",
-            status.get(name, "no answer on record"),
+            _status(intent, status.get(name, "no answer on record"), filled.get(name, ())),
             ", ".join(f"{plain(fill.qty)} at {plain(fill.price)}" for fill in filled.get(name, ())),
         )
         for name, (at, intent) in meant.items()
+        if name not in replaced or name in filled
     ]
+    if replaced:
+        rows.append((
+            "",
+            "",
+            "",
+            "",
+            f"{len(replaced)} more were replaced: their level moved",
+            "",
+            "",
+        ))
     columns = ("Time", "Strategy", "Symbol", "Purpose", "Order", "Status", "Fills")
     return _cut("Orders", columns, rows, empty="no order was meant")
+
+
+def _status(intent: OrderIntent, told: str, fills: Sequence[FillRecorded]) -> str:
+    """Return an order's last status: executions say more than the answers before them."""
+    done = sum((fill.qty for fill in fills), start=ZERO)
+    if not done:
+        return told
+    return str(OrdStatus.FILLED if done >= intent.qty else OrdStatus.PARTIALLY_FILLED)
 
 
 def errors(entries: Sequence[Entry]) -> str:

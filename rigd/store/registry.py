@@ -119,6 +119,13 @@ _STANDING = (
     _log("error_tracebacks.log", "rigd.reporting.errors", "error_handler", bot=True),
     _log("daily_summary.json", "rigd.reporting.summary", "daily_summary", bot=True),
     _log("status.json", "rigd.reporting.status", "status_bot", bot=True, shown=False),
+    _file(
+        "termination.json",
+        "{bot}/logs/termination.json",
+        "rigd.hosts.launch",
+        "main",
+        Format.JSON,
+    ),
     _log("test_mode.log", "rigd.hosts.test_mode", "integration_test_runner", bot=True),
     _file(
         "trade_history.csv",

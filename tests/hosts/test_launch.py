@@ -100,6 +100,64 @@ def test_the_state_file_holds_the_last_state(launched) -> None:
     assert (home.control / "bot_state.txt").read_text(encoding="utf-8") == "idle\n"
 
 
+STEPS = [
+    "positions",
+    "books checked",
+    "balances",
+    "exports",
+    "report",
+    "status",
+    "journal sealed",
+    "latest",
+    "notebook",
+]
+"""The order of a session's end up to the launcher's own record (ARCHITECTURE §3)."""
+
+
+def test_the_end_is_taken_step_by_step(launched) -> None:
+    """session.json has the steps before the seal, termination.json all, and each was done."""
+    home, ended = launched
+    sealed = fields(ended.folder / "session.json")["steps"]
+    assert [step["name"] for step in sealed] == STEPS
+    logs = home.bot(bot_of(home).identity).logs
+    told = fields(logs / "termination.json")
+    names = [step["name"] for step in told["steps"]]
+    assert names == [*STEPS, "manifest sealed", "latest session", "backup"]
+    assert all(step["passed"] for step in told["steps"])
+    assert told["session"] == ended.folder.name
+
+
+@pytest.mark.usefixtures("door")
+def test_a_backup_that_fails_blocks_nothing(tmp_path) -> None:
+    """R17: no room for backups: the session is closed, sealed, verified, and warned of."""
+    home = demo(tmp_path)
+    home.backups.write_text("in the way")
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed.status) == (0, "CLOSED")
+    assert any(warning.startswith("backup: ") for warning in ended.warnings)
+    assert verify_record(ended.folder, bot_of(home).identity) == []
+    logs = home.bot(bot_of(home).identity).logs
+    failed = [s["name"] for s in fields(logs / "termination.json")["steps"] if not s["passed"]]
+    assert failed == ["backup"]
+
+
+def test_a_report_that_cannot_be_drawn_blocks_nothing(tmp_path, door, monkeypatch) -> None:
+    """The steps after it are taken, the record is sealed, the warning names it."""
+    home = demo(tmp_path)
+
+    def fail(*_: object, **__: object) -> bytes:
+        msg = "no chart"
+        raise ValueError(msg)
+
+    monkeypatch.setattr(finishing, "report_html", fail)
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert door.ran == 1
+    assert ended.exit_code == 0
+    assert "report: ValueError: no chart" in ended.warnings
+    assert not (ended.folder / "report.html").exists()
+    assert verify_record(ended.folder, bot_of(home).identity) == []
+
+
 def test_the_books_are_told_in_the_end(launched) -> None:
     """What the kernel said of the books reaches the caller and the seal."""
     home, ended = launched

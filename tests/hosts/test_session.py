@@ -48,6 +48,7 @@ LEFT_BY_OTHERS = {
     "session.ipynb": "rigd session",
     "request.json": "rigd session",
     "session.json": "rigd session",
+    "termination.json": "rigd session",
     "launch.lock": "rigd session",
     "bot_state.txt": "rigd session",
     "backup.zip": "rigd session",

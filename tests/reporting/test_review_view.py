@@ -57,10 +57,12 @@ def test_an_order_stands_in_one_row_with_its_end() -> None:
         intent("A"),
         updated("A", OrdStatus.NEW),
         fill("A", 21),
-        updated("A", OrdStatus.FILLED),
         intent("B"),
+        intent("C"),
+        updated("C", OrdStatus.REPLACED),
     )
-    first, second = review_view.orders_table(entries).rows
+    first, second, more = review_view.orders_table(entries).rows
+    assert more[4].startswith("1 more were replaced")
     assert first[5] == str(OrdStatus.FILLED)
     assert " at 100" in first[6]
     assert second[5:] == ("no answer on record", "")
