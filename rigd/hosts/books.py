@@ -15,6 +15,7 @@ from rigd.ledger.chart import find
 from rigd.ledger.verify import verify
 from rigd.store import manifest
 from rigd.store.database import open_database
+from rigd.store.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,13 @@ def open_books(bot: Bot) -> Ledger:
     """Return the bot's ledger, or raise ConfigError when no session has made one yet."""
     path = _existing(bot)
     return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
+
+
+def create_books(bot: Bot) -> None:
+    """Make the empty books of a bot that has none; existing ones stay as they are."""
+    path = bot.home.bot(bot.identity).ledger_db
+    make_folder(path.parent)
+    Ledger(open_database(path), identity=str(bot.identity), account=bot.account).close()
 
 
 def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:

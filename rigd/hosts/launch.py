@@ -17,9 +17,9 @@ from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
-from rigd.core.lifecycle import BotState
+from rigd.core.lifecycle import BotState, check_step
 from rigd.hosts import finishing, records, supervisor, test_mode
-from rigd.hosts.books import refuse_lost_books
+from rigd.hosts.books import create_books, refuse_lost_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
@@ -146,7 +146,7 @@ class Launcher:
         request = test_mode.latched(flags, request)
         self._home = self._live.dry if request.test_mode else self._live
         if not is_provisioned(self._live):
-            provision_for(self._live, request, self._clock)
+            self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
@@ -244,6 +244,19 @@ class Launcher:
                     trades=int(fields.get("trades", 0) or 0),
                 )
             )
+
+    def _set_up(self, request: SessionRequest) -> None:
+        """Provision the demo, then make its books; users come with the panel (document 070)."""
+        provision_for(self._live, request, self._clock, self._enter)
+        if not request.test_mode:
+            self._enter(BotState.BOOTSTRAPPING)
+            create_books(open_bot(self._live, checkout() / "VERSION.md"))
+
+    def _enter(self, state: BotState) -> None:
+        """Publish a state of the first start; a step that is not in the table raises."""
+        if self._state:
+            check_step(BotState(self._state), state)
+        self._write_state(state.value)
 
     def _write_state(self, text: str) -> None:
         """Publish the bot's state; the launcher is the one writer of bot_state.txt (070)."""

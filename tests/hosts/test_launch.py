@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zipfile
@@ -20,6 +21,7 @@ from rigd.core.errors import (
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed
+from rigd.core.lifecycle import BotState, may_follow
 from rigd.core.values import SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
@@ -33,6 +35,7 @@ from rigd.store.backup import BackupResult
 from rigd.store.control import ControlFolder
 from rigd.store.locks import SessionLock
 from rigd.store.paths import Home
+from rigd.store.registry import Registry
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.hosts.homes import (
@@ -98,6 +101,35 @@ def test_the_state_file_holds_the_last_state(launched) -> None:
     """bot_state.txt is one of the sixteen names: after a normal end, idle (070)."""
     home, _ = launched
     assert (home.control / "bot_state.txt").read_text(encoding="utf-8") == "idle\n"
+
+
+@pytest.mark.usefixtures("door")
+def test_the_first_start_goes_through_the_states_of_the_setup(tmp_path, monkeypatch) -> None:
+    """T1-T3: initialize without secrets, provisioning while they are made, then the books."""
+    home = Home(tmp_path)
+    seen = []
+    write = Registry.write
+
+    def watched(registry, name, content, *, writer):
+        if name == "bot_state.txt":
+            secrets, keys = list(home.env.glob("**/*.enc")), list(home.env.glob("keys/*"))
+            made = (bool(secrets), bool(keys), bool(list(home.runs.glob("*/ledgers/*.db"))))
+            seen.append((content.decode().strip(), made))
+        return write(registry, name, content, writer=writer)
+
+    monkeypatch.setattr(Registry, "write", watched)
+    launcher(home).launch(ONE_SYMBOL)
+    assert seen[:3] == [
+        ("initialize", (False, False, False)),
+        ("provisioning", (False, False, False)),
+        ("bootstrapping", (True, True, False)),
+    ]
+    assert seen[-1] == ("idle", (True, True, True))
+    values = [BotState(state) for state, _ in seen[:3]]
+    assert all(may_follow(a, b) for a, b in itertools.pairwise([*values, BotState.STARTED]))
+    seen.clear()
+    launcher(home).launch(ONE_SYMBOL)
+    assert not {"initialize", "provisioning", "bootstrapping"} & {state for state, _ in seen}
 
 
 STEPS = [
