@@ -9,7 +9,7 @@ from rigd.config.demo import demo_env_text, demo_identity
 from rigd.config.env_file import EnvFile, parse_env_file
 from rigd.config.identity import IdentityFile, read_identity
 from rigd.config.lines import decode
-from rigd.config.parse import parse_env
+from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
 from rigd.config.schema import Settings
 from rigd.core.values import BotIdentity, Profile
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PLAINTEXT = ".env_bot"
 """A TEST profile may keep its settings readable in ``env/.env_bot``; production never."""
 CURRENCY = "USD"
+DEBUG = {"DEBUG_LOG_LEVEL": "debug"}
+"""What ``DEBUG=true`` in ``.env`` means: every log row is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +209,7 @@ def read_settings(home: Home, source: str, version_file: Path) -> Settings:
     Returns
     -------
     Settings
-        Valid ones.
+        Valid ones; with ``DEBUG=true`` in ``.env`` every log row is written.
 
     Raises
     ------
@@ -217,6 +219,8 @@ def read_settings(home: Home, source: str, version_file: Path) -> Settings:
         If the settings are malformed or of another version.
     """
     settings = parse_env(read_text(home, source), source=f"env/{source}")
+    if _env_file(env_door(home)).debug:
+        settings = override(settings, DEBUG, source="DEBUG of env/.env")
     require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
     return settings
 

@@ -14,11 +14,12 @@ from rigd.config import hot
 from rigd.config.sources import checkout
 from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
-from rigd.core.events import Command, SessionClosed, SessionStarted
+from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.values import SelfCheck
 from rigd.hosts import finishing, records, replay, wiring
 from rigd.hosts.bot import env_door, keyring
+from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.settings_watch import SettingsWatch
@@ -77,7 +78,7 @@ class EngineRun:
         self.plan = make_plan(bot.settings, request)
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
-        flags = ControlFolder(bot.home.control, clock, ids)
+        self._flags = flags = ControlFolder(bot.home.control, clock, ids)
         self.commands = wiring.command_reader(flags, clock, self.plan.settings, flags.take_tests)
         self._registry = Registry(
             bot.home, bot.identity, day=self.plan.day.day, number=self.place.number
@@ -124,7 +125,8 @@ class EngineRun:
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
-                finished = await self._run_with(ledger)
+                with PinnedCode(_package_folder()):
+                    finished = await self._run_with(ledger)
                 self.note_finished(finished)
             finally:
                 ledger.close()
@@ -205,6 +207,9 @@ class EngineRun:
                 (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
                 self._settings_watch(),
             )
+            for odd in self._flags.oddities():
+                note = NoteMade(topic="control", text=str(odd))
+                self._session.desk.recorder.record(note)
             self._housekeep(0)
             await replay.run(
                 self._session,

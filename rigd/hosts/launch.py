@@ -31,6 +31,7 @@ from rigd.hosts.steps import Steps, from_fields
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder, repoint
+from rigd.store.hashing import sha256_file
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
@@ -160,7 +161,8 @@ class Launcher:
             refuse_lost_books(bot)
             make_folder(place.folder)
             registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
-            asked = json.loads(request.to_json()) | bot.marks
+            notebook = sha256_file(checkout() / "notebooks" / NOTEBOOK)
+            asked = json.loads(request.to_json()) | bot.marks | {"notebook_sha256": notebook}
             registry.write("request.json", _json(asked), writer=WRITER)
             self._since = self._clock.now()
             code, output = self._run(bot, place, request, plan.day.minutes)

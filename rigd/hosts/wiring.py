@@ -11,7 +11,7 @@ from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange, TruthLog
 from rigd.broker.simulated.model import SimModel
 from rigd.calendar import exchange as calendar
-from rigd.calendar.windows import WindowKeys, plan
+from rigd.calendar.windows import WindowKeys, describe, plan
 from rigd.config import hot
 from rigd.config.digest import digest
 from rigd.config.dry_run import NOTE, dry_run
@@ -342,6 +342,7 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
         recorder.record(NoteMade(topic="test_mode", text=NOTE))
     for item in planned:
         window = item.window
+        recorder.record(NoteMade(topic="window", text=describe(what.day, item)))
         recorder.record(
             WindowPlanned(
                 strategy=item.strategy,
