@@ -113,14 +113,15 @@ class Updating:
 
     def _put_in_force(self, minute: int, offer: Offer, changes: tuple[hot.Change, ...]) -> None:
         desk, settings = self._desk, offer.settings
-        limits = limits_table(settings, desk.float_amount, defense=desk.defense)
+        defense = desk.defense or settings.defense_mode_active
+        limits = limits_table(settings, desk.float_amount, defense=defense)
         desk.recorder.record(
             SettingsChanged(
                 minute=minute,
                 source=offer.source,
                 changes=changes,
                 config_digest=digest(settings),
-                session_cap=session_cap(settings, desk.float_amount, defense=desk.defense),
+                session_cap=session_cap(settings, desk.float_amount, defense=defense),
                 limits=tuple((str(name), str(value)) for name, value in limits),
             ),
             durable=True,
@@ -136,7 +137,7 @@ def apply(desk: Desk, settings: Settings) -> None:
     """Put settings in force on a desk: every part that depends on them, in one step.
 
     The float was read at the start and stays; the session cap is the same float times the new
-    TOTAL_ALLOCATION.
+    TOTAL_ALLOCATION. DEFENSE_MODE_ACTIVE enters defense mode and never leaves it (SPEC §4).
 
     Parameters
     ----------
@@ -146,6 +147,7 @@ def apply(desk: Desk, settings: Settings) -> None:
         The new settings; their boot-only keys are those of the start.
     """
     old, desk.settings = desk.settings, settings
+    desk.defense = desk.defense or settings.defense_mode_active
     if any(
         getattr(old, plug.toggle) != getattr(settings, plug.toggle)
         for plug in filters.PLUGS

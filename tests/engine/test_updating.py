@@ -235,6 +235,22 @@ def test_a_thousand_edits_mix_no_snapshot(monkeypatch: pytest.MonkeyPatch) -> No
     assert days == 3
 
 
+def test_defense_mode_is_entered_by_a_change_and_never_left_by_one() -> None:
+    """SPEC §4: entered by hand, with compressed limits on record; turning it back changes none."""
+    edits = Edits({
+        10: offer(**THREE, defense_mode_active="true"),
+        20: offer(**THREE, defense_mode_active="false"),
+    })
+    run = world(edits).run()
+    on, off = run.journal.records(SettingsChanged)
+    for change in (on, off):
+        assert dict(change.limits)["defense_mode"] == "on"
+        assert dict(change.limits)["max_trades"] == "1"
+        assert change.session_cap == Decimal(1000)
+    assert run.session.desk.defense is True
+    assert all(len(entries_of(run, name)) <= 1 for name in ("open", "mid", "close"))
+
+
 EDITS = {23: offer(**ONE), 170: offer(**THREE)}
 
 

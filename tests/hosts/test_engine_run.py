@@ -359,6 +359,22 @@ def test_a_journal_cut_before_its_last_record_is_completed(tmp_path) -> None:
     assert done.balanced
 
 
+def test_defense_overrides_stand_in_the_init_log(tmp_path) -> None:
+    """S17: DEFENSE_MODE_ACTIVE=true compresses the limits at the start; the first row has them."""
+    request = replace(ONE_SYMBOL, overrides=(("DEFENSE_MODE_ACTIVE", "true"),))
+    ran, _ = run(demo(tmp_path), request)
+    first = json.loads((ran.place.folder / "main_bot.log").read_text().splitlines()[0])
+    limits = dict(first["details"]["limits"])
+    assert first["event"] == "session_started"
+    assert (limits["defense_mode"], limits["max_trades"], limits["max_open_positions"]) == (
+        "on",
+        "2",
+        "3",
+    )
+    assert Decimal(limits["session_cap"]) == 1000
+    assert ran.entries()[0].record.session_cap == 1000
+
+
 def test_what_is_no_flag_is_ignored_and_told(tmp_path) -> None:
     """FAULTS K12: an unknown file and a folder with a flag's name leave a note, nothing else."""
     home = demo(tmp_path)
