@@ -330,3 +330,17 @@ def test_the_self_check_fails_when_the_guard_never_trips(monkeypatch):
     check = self_check(settings())
     assert not check.passed
     assert "NaN" in check.detail
+
+
+def test_another_limit_counts_from_now_on_and_opens_no_latch() -> None:
+    """A hot change of DAILY_LOSS_LIMIT: the same equity, another part of it; a trip stays."""
+    kill = switch()
+    before = kill.limit
+    kill.set_limit(D("0.01"))
+    assert kill.limit == EQUITY / 100 != before
+    assert kill.observe(pnl=-EQUITY / 100, stale=False, at=NOON) is not None
+    kill.set_limit(D(1))
+    assert kill.tripped
+    for bad in ("0", "-0.1", "1.1", "NaN"):
+        with pytest.raises(ConfigError):
+            kill.set_limit(D(bad))

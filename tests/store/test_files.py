@@ -16,6 +16,7 @@ from rigd.store.files import (
     LocalFiles,
     make_folder,
     remove,
+    remove_tree,
     replace,
     repoint,
 )
@@ -172,3 +173,21 @@ def test_a_prepared_link_does_not_redirect_a_write(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         replace(tmp_path / "a.json", b"new")
     assert victim.read_bytes() == b"safe"
+
+
+def test_a_folder_is_removed_with_everything_in_it(tmp_path) -> None:
+    """Gone as a whole; removing it again is nothing."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("x")
+    assert remove_tree(tmp_path / "a") is True
+    assert not (tmp_path / "a").exists()
+    assert remove_tree(tmp_path / "a") is False
+
+
+def test_a_link_in_a_folders_place_is_not_followed(tmp_path) -> None:
+    """The link goes, what it points to stays."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    assert remove_tree(tmp_path / "link") is True
+    assert (tmp_path / "kept" / "file").exists()
