@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.cli.console import CLOCK, IDS, open_home, say, say_json
 from rigd.core.errors import ConfigError, ExitCode, Problem
+from rigd.core.events import SessionStarted
 from rigd.core.money import plain
 from rigd.hosts.launch import Launcher
 from rigd.hosts.request import SessionRequest
@@ -192,6 +193,8 @@ def _print(ended: Ended, root: str) -> None:
         return
     record = str(ended.folder).removeprefix(root).lstrip("/")
     steps = ["rigd verify latest", "rigd why SYMBOL"]
+    if isinstance(started := ended.entries[0].record, SessionStarted) and started.test_mode:
+        steps = [f"rigd verify {ended.folder}", f"rigd review {ended.folder}"]
     if ended.exit_code == ExitCode.HALTED:
         steps.insert(0, "look into the loss, then: rigd risk reset --reason '…'")
     inputs = SummaryInputs(

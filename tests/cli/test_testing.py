@@ -28,6 +28,8 @@ def test_without_a_name_it_is_a_dry_run_of_the_bot(rigd, home) -> None:
     assert "/runs/test_mode/" in told["record"]
     assert told["trades"] > 0
     assert ControlFolder(home.control, FakeClock(), FakeIds()).tests() == ()
+    checked = rigd(home, "verify", told["record"])
+    assert (checked.code, "whole" in checked.out) == (0, True)
 
 
 def test_a_name_starts_the_runner_beside_its_flag(rigd, home, monkeypatch) -> None:
