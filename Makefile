@@ -24,6 +24,7 @@ help:
 	@echo "make clean        remove the environment and the caches; runs/ stays"
 
 session: $(STAMP)
+	$(BIN)/rigd build seal --reason "make session builds what it runs"
 	$(BIN)/rigd session
 
 test: tests test-notebooks

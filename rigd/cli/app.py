@@ -26,6 +26,8 @@ config_app = typer.Typer(no_args_is_help=True, help="Check, show and change the 
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
+build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
+app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
@@ -103,6 +105,19 @@ def review(
 
 
 @app.command()
+def tuning(
+    rebuild: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--rebuild", help="Make the tables again from the sealed sessions.")
+    ] = False,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Compare what each strategy made of its trigger over all sessions."""
+    import rigd.cli.tuning as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(rebuild=rebuild, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check this machine and this home; name a fix for each finding."""
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light
@@ -122,6 +137,24 @@ def run_tests(
     import rigd.cli.testing as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.run(names or [], as_json=as_json))
+
+
+@build_app.command("check")
+def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Check files, configuration, chart of accounts and schema, as every launch does."""
+    import rigd.cli.build as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.check(as_json=as_json))
+
+
+@build_app.command("seal")
+def build_seal(
+    reason: Annotated[str, typer.Option(help="Why; kept in the manifest and the audit log.")],
+) -> None:
+    """Accept the build as it lies there, so that launches compare with it; audited."""
+    import rigd.cli.build as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.seal(reason))
 
 
 @config_app.command("check")

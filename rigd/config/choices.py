@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class BuildMode(StrEnum):
-    """How the bot was built."""
+    """What a launch does with code that is not the sealed build."""
 
     RELEASE = "release"
     DEBUG = "debug"

@@ -39,7 +39,7 @@ from rigd.config.fields import (
     as_text,
     key,
 )
-from rigd.config.strategies import StrategySettings
+from rigd.config.strategies import TRIGGER_KEYS, StrategySettings
 from rigd.core.errors import LogicError
 from rigd.core.values import STRATEGIES
 
@@ -76,7 +76,10 @@ class Settings(BaseModel):
         boot_only=True,
     )
     build_mode: BuildMode = key(
-        BuildMode.RELEASE, "How the bot was built", group=GENERAL, boot_only=True
+        BuildMode.RELEASE,
+        "Code that differs from the sealed build: release refuses it, debug tells it and goes on",
+        group=GENERAL,
+        boot_only=True,
     )
     disable_all_trades: Flag = key(False, "Find and record signals, send no order", group=GENERAL)
     enable_logging: Flag = key(
@@ -280,6 +283,7 @@ class Settings(BaseModel):
         gt=0,
         le=10,
     )
+    enable_fundamental_guard: Flag = key(True, "Check companies' fundamentals", group=FILTERS)
     max_pe_ratio: Real = key(50.0, "Largest price/earnings ratio", group=FILTERS, gt=0, le=1e6)
     max_debt_equity: Real = key(2.5, "Largest debt/equity ratio", group=FILTERS, ge=0, le=1e6)
     min_market_cap_fundamental: Real = key(
@@ -295,6 +299,9 @@ class Settings(BaseModel):
     )
     strat_close_vix_threshold: Real = key(
         15.0, "VIX below which close is blocked", group=FILTERS, ge=0, le=200
+    )
+    enable_imbalance_scanner: Flag = key(
+        True, "Block close against the closing auction's imbalance; IBKR only", group=FILTERS
     )
     imbalance_max_opposing: Real = key(
         0.3, "Largest opposing imbalance, part of the paired volume", group=FILTERS, ge=0, le=100
@@ -776,7 +783,7 @@ class Settings(BaseModel):
             analysis=values[f"{name}_analysis_time"],
             breakout=values[f"{name}_breakout_time"],
             monitoring=values[f"{name}_monitoring_time"],
-            trigger=values[_TRIGGERS[name]],
+            trigger=values[TRIGGER_KEYS[name].lower()],
             mode=self.strat_close_mode if name == "close" else None,
             short_type=values[f"short_type_{name}"],
             stop_pct=values[f"stop_pct_{name}"],
@@ -790,13 +797,6 @@ class Settings(BaseModel):
             min_market_cap=values[f"min_market_cap_{name}"],
             max_market_cap=values[f"max_market_cap_{name}"],
         )
-
-
-_TRIGGERS = {
-    "open": "strat_open_buffer",
-    "mid": "strat_mid_vwap_threshold",
-    "close": "strat_close_threshold",
-}
 
 
 def marks(name: str) -> dict[str, Any]:

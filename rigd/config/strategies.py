@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 from rigd.config.choices import CloseMode, ShortType
 
+TRIGGER_KEYS = {
+    "open": "STRAT_OPEN_BUFFER",
+    "mid": "STRAT_MID_VWAP_THRESHOLD",
+    "close": "STRAT_CLOSE_THRESHOLD",
+}
+"""The key of each strategy's trigger: how far a price must go."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategySettings:

@@ -25,7 +25,7 @@ from rigd.core.errors import DataError, LogicError
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import ExecType, OrdStatus, OrdType, Purpose
-from rigd.core.values import Direction, ExitReason, PoolEntry, Profile, Side
+from rigd.core.values import WARNED, Direction, ExitReason, PoolEntry, Profile, Side
 
 
 class Stage(StrEnum):
@@ -180,6 +180,11 @@ class CandidateJudged(Record):
     reason: str
     measured: str
 
+    @property
+    def warns(self) -> bool:
+        """Tell whether the answer was given for want of data or by a failure."""
+        return self.reason in WARNED
+
 
 class Check(NamedTuple):
     """One yes that an order rests on: which stage and rule gave it, why and on what numbers."""
@@ -188,6 +193,11 @@ class Check(NamedTuple):
     rule: str
     reason: str
     measured: str
+
+    @property
+    def warns(self) -> bool:
+        """Tell whether the answer was given for want of data or by a failure."""
+        return self.reason in WARNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

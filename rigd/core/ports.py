@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date, datetime
+    from decimal import Decimal
 
     from rigd.core.events import Entry, Record
     from rigd.core.orders import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         OrderRequest,
         OrderSnapshot,
     )
+    from rigd.core.readings import Fundamentals, Imbalance, OptionQuote
     from rigd.core.values import MarketSlice, Reading, Reference, SelfCheck
 
 
@@ -179,4 +181,35 @@ class Projection(Protocol):
 
     def advance(self, entry: Entry) -> None:
         """Take in one entry; the same entry twice changes nothing."""
+        ...
+
+
+class FundamentalsSource(Protocol):
+    """Who knows the metrics of companies, such as Finnhub or a file."""
+
+    label: str
+    """Who says so; a cache of another source's answers is not used."""
+
+    def fundamentals(self, symbol: str, day: date) -> Fundamentals:
+        """Return what is known of a symbol on a day; unknown metrics are None."""
+        ...
+
+
+class ImbalanceSource(Protocol):
+    """Who knows the imbalance of the closing auction: IBKR."""
+
+    def imbalance(self, symbol: str, now: datetime) -> Imbalance | None:
+        """Return the newest reading of a symbol; None when there is none."""
+        ...
+
+
+class OptionSource(Protocol):
+    """Who quotes options and knows the closes behind their volatility."""
+
+    def put(self, symbol: str, spot: Decimal, now: datetime) -> OptionQuote | None:
+        """Return the put that a short side by LongPut would buy now; None without a quote."""
+        ...
+
+    def closes(self, symbol: str, day: date, count: int) -> Sequence[float]:
+        """Return up to `count` daily closes of a symbol dated before `day`, oldest first."""
         ...

@@ -16,6 +16,24 @@ from rigd.core.errors import ConfigError, LogicError
 STRATEGIES = ("open", "mid", "close")
 """The names of the documents; STRATEGY_SEQUENCE orders them."""
 
+FAILED_OPEN = "failed_open"
+FAILED_CLOSED = "failed_closed"
+"""What a filter that failed is marked with: the candidate passed, or was blocked."""
+
+WARNED = frozenset({
+    FAILED_OPEN,
+    FAILED_CLOSED,
+    "missing_volume",
+    "missing_gap",
+    "missing_market_cap",
+    "missing_fundamentals",
+    "no_vix",
+    "no_imbalance",
+    "no_quote",
+    "no_volatility",
+})
+"""Reasons of an answer that was given for want of data or by a failure: a warning, and counted."""
+
 _CODE = re.compile(r"[A-Z0-9]{2,12}\Z")
 _BOT_ID = re.compile(r"[A-Z0-9]{1,8}\Z")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.\-]{0,11}\Z")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rigd.config.strategies import TRIGGER_KEYS
 from rigd.core.events import CandidateJudged, Check, OrderIntent, Outcome, Stage
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, notional
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
 
-_TRIGGER_KEYS = {
-    "open": "STRAT_OPEN_BUFFER",
-    "mid": "STRAT_MID_VWAP_THRESHOLD",
-    "close": "STRAT_CLOSE_THRESHOLD",
-}
 MANY_REFUSALS = 5
 REFUSAL_MINUTES = 10
 """So many refused entries in so many minutes suspend new risk until reconciled (SPEC §9)."""
@@ -93,7 +89,7 @@ def note_no_signal(desk: Desk, runner: Runner, minute: int) -> None:
                 fallback_level=0,
                 stage=Stage.STRATEGY,
                 outcome=Outcome.NO_SIGNAL,
-                rule=_TRIGGER_KEYS[runner.name],
+                rule=TRIGGER_KEYS[runner.name],
                 reason="below_trigger",
                 measured=f"largest move {reach:.6f}, {comparison} {trigger:g}",
             ),
@@ -272,6 +268,8 @@ def _filter_view(desk: Desk, candidate: Candidate) -> FilterView:
         traded=frozenset(desk.portfolio.filled_symbols),
         defense=desk.defense,
         day=desk.day.day,
+        session=desk.day,
+        now=desk.clock.now(),
     )
 
 

@@ -18,6 +18,7 @@ from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
+from rigd.enhancements.chain import build_chain
 from rigd.enhancements.contract import Enhancement
 from rigd.risk.kill_switch import KillSwitch
 from rigd.risk.last_door import LastDoor
@@ -53,6 +54,8 @@ class Desk:
         False once the session is on its way out.
     gap_seen
         Whether events may be missing, so that the broker must be asked.
+    build_chain
+        Makes the filters again when a hot change switches one on or off.
     save_latch
         Puts the kill switch's state on disk.
     obey
@@ -81,6 +84,7 @@ class Desk:
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True
     gap_seen: bool = False
+    build_chain: Callable[[Settings], Sequence[Enhancement]] = build_chain
     save_latch: Callable[[], None] = lambda: None
     obey: Callable[[], None] = lambda: None
 

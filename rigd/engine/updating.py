@@ -153,7 +153,7 @@ def apply(desk: Desk, settings: Settings) -> None:
         for plug in filters.PLUGS
         if plug.toggle
     ):
-        desk.chain = filters.build_chain(settings)
+        desk.chain = desk.build_chain(settings)
     desk.session_cap = session_cap(settings, desk.float_amount, defense=desk.defense)
     desk.door.set_limits(door_limits(settings))
     desk.kill_switch.set_limit(settings.daily_loss_limit)

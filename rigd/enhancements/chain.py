@@ -9,19 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from rigd.config.choices import BrokerCode
 from rigd.core.errors import LogicError, TamperError
-from rigd.core.values import SelfCheck, Verdict
-from rigd.enhancements.contract import allow, block, fails_closed
+from rigd.core.values import FAILED_CLOSED, FAILED_OPEN, STRATEGIES, SelfCheck, Verdict
+from rigd.enhancements.contract import NO_SOURCES, allow, block, fails_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rigd.config.schema import Settings
     from rigd.core.values import Candidate
-    from rigd.enhancements.contract import Enhancement, FilterView
+    from rigd.enhancements.contract import Enhancement, FilterView, Sources
 
-FAILED_OPEN = "failed_open"
-FAILED_CLOSED = "failed_closed"
 DISABLED = "disabled"
 
 
@@ -29,22 +28,24 @@ class Plug(NamedTuple):
     """One row of the table of filters.
 
     `toggle` is the settings attribute that switches the filter off, blank for one that is always
-    on; `load` imports and makes it, so that a filter which is off need not exist.
+    on; `load` imports and makes it over its sources, so that a filter which is off need not exist;
+    `broker` is the only broker at which it is asked, None for every one.
     """
 
     name: str
     strategies: tuple[str, ...]
     toggle: str
-    load: Callable[[], Enhancement]
+    load: Callable[[Sources], Enhancement]
+    broker: BrokerCode | None = None
 
 
-def _adx() -> Enhancement:
+def _adx(_sources: Sources) -> Enhancement:
     from rigd.enhancements.adx import AdxFilter  # noqa: PLC0415 - a filter that is off is not loaded
 
     return AdxFilter()
 
 
-def _bollinger() -> Enhancement:
+def _bollinger(_sources: Sources) -> Enhancement:
     from rigd.enhancements.bollinger import (  # noqa: PLC0415 - loaded with its chain
         BollingerFilter,
     )
@@ -52,13 +53,37 @@ def _bollinger() -> Enhancement:
     return BollingerFilter()
 
 
-def _vix() -> Enhancement:
+def _vix(_sources: Sources) -> Enhancement:
     from rigd.enhancements.vix import VixFilter  # noqa: PLC0415 - loaded with its chain
 
     return VixFilter()
 
 
-def _ticker_blocklist() -> Enhancement:
+def _imbalance(sources: Sources) -> Enhancement:
+    from rigd.enhancements.imbalance import (  # noqa: PLC0415 - loaded with its chain
+        ImbalanceFilter,
+    )
+
+    return ImbalanceFilter(sources)
+
+
+def _fundamentals(sources: Sources) -> Enhancement:
+    from rigd.enhancements.fundamentals import (  # noqa: PLC0415 - loaded with its chain
+        FundamentalsGuard,
+    )
+
+    return FundamentalsGuard(sources)
+
+
+def _black_scholes(sources: Sources) -> Enhancement:
+    from rigd.enhancements.black_scholes import (  # noqa: PLC0415 - loaded with its chain
+        BlackScholesFilter,
+    )
+
+    return BlackScholesFilter(sources)
+
+
+def _ticker_blocklist(_sources: Sources) -> Enhancement:
     from rigd.enhancements.ticker_blocklist import (  # noqa: PLC0415 - loaded with its chain
         TickerBlocklist,
     )
@@ -70,17 +95,24 @@ PLUGS = (
     Plug("adx", ("mid",), "adx_filter_enabled", _adx),
     Plug("bollinger", ("mid",), "", _bollinger),
     Plug("vix", ("close",), "", _vix),
-    Plug("ticker_blocklist", ("open", "mid", "close"), "", _ticker_blocklist),
+    Plug("imbalance", ("close",), "enable_imbalance_scanner", _imbalance, BrokerCode.IBKR),
+    Plug("fundamentals", STRATEGIES, "enable_fundamental_guard", _fundamentals),
+    Plug("black_scholes", STRATEGIES, "enable_bsm_filter", _black_scholes),
+    Plug("ticker_blocklist", STRATEGIES, "", _ticker_blocklist),
 )
 """Every filter, in the order in which they are asked (SPEC §3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DisabledFilter:
-    """Stands in the chain for a filter that its key switches off, and says so."""
+    """Stands in the chain for a filter that is not asked, and says why.
+
+    Its key switches it off, or it belongs to another broker: then it applies to no strategy.
+    """
 
     name: str
     strategies: tuple[str, ...]
+    why: str = DISABLED
 
     def applies_to(self, strategy: str) -> bool:
         """Tell whether the filter would be asked about candidates of a strategy."""
@@ -89,7 +121,7 @@ class DisabledFilter:
     def self_check(self, settings: Settings) -> SelfCheck:
         """Pass: nothing runs."""
         del settings
-        return SelfCheck(name=f"enhancements.{self.name}", passed=True, detail=DISABLED)
+        return SelfCheck(name=f"enhancements.{self.name}", passed=True, detail=self.why)
 
     def check(self, candidate: Candidate, view: FilterView, settings: Settings) -> Verdict:
         """Allow, with the reason ``disabled``."""
@@ -97,25 +129,31 @@ class DisabledFilter:
         return allow(self.name, reason=DISABLED)
 
 
-def build_chain(settings: Settings) -> tuple[Enhancement, ...]:
+def build_chain(settings: Settings, sources: Sources = NO_SOURCES) -> tuple[Enhancement, ...]:
     """Return the filters in the order in which they are asked.
 
     Parameters
     ----------
     settings
         The session's settings; after a hot change of a toggle the chain is built again.
+    sources
+        Who knows what the filters ask beyond bars.
 
     Returns
     -------
     tuple of Enhancement
-        One per row of `PLUGS`; a disabled one is represented by a `DisabledFilter`.
+        One per row of `PLUGS`; a disabled one is represented by a `DisabledFilter`, and so is one
+        of another broker, which is asked about no strategy.
     """
-    return tuple(
-        plug.load()
-        if not plug.toggle or getattr(settings, plug.toggle)
-        else DisabledFilter(plug.name, plug.strategies)
-        for plug in PLUGS
-    )
+    return tuple(_made(plug, settings, sources) for plug in PLUGS)
+
+
+def _made(plug: Plug, settings: Settings, sources: Sources) -> Enhancement:
+    if plug.broker not in {None, settings.broker_code}:
+        return DisabledFilter(plug.name, (), f"asked at {plug.broker} alone")
+    if plug.toggle and not getattr(settings, plug.toggle):
+        return DisabledFilter(plug.name, plug.strategies)
+    return plug.load(sources)
 
 
 def decide(

@@ -9,16 +9,43 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from rigd.config.choices import FailPolicy
 from rigd.core.errors import ConfigError
-from rigd.core.values import Bar, Reading, Verdict
+from rigd.core.ports import FundamentalsSource, ImbalanceSource, OptionSource
+from rigd.core.readings import RiskFree
+from rigd.core.values import Bar, Reading, SessionDay, Verdict
 
 if TYPE_CHECKING:
     from rigd.config.schema import Settings
     from rigd.core.values import Candidate, SelfCheck
+
+NOT_APPLICABLE = "not_applicable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Who knows what the filters ask beyond bars; None where nobody does.
+
+    A filter asks its source only about a candidate that it judges, and never when it is off.
+
+    Parameters
+    ----------
+    fundamentals, imbalance, options
+        The ports.
+    risk_free
+        The risk-free rate of the bot's jurisdiction.
+    """
+
+    fundamentals: FundamentalsSource | None = None
+    imbalance: ImbalanceSource | None = None
+    options: OptionSource | None = None
+    risk_free: RiskFree | None = None
+
+
+NO_SOURCES = Sources()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +64,10 @@ class FilterView:
         Whether defense mode is on.
     day
         The exchange day.
+    session
+        The exchange session of the day.
+    now
+        The instant of the decision, market time, UTC.
     previous_close
         The last regular close before the day [currency/share]; None where it is not known.
     """
@@ -46,6 +77,8 @@ class FilterView:
     traded: frozenset[str]
     defense: bool
     day: date
+    session: SessionDay
+    now: datetime
     previous_close: float | None = None
 
 

@@ -12,7 +12,8 @@ from rigd.config.lines import decode
 from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
 from rigd.config.schema import Settings
-from rigd.core.values import BotIdentity, Profile
+from rigd.core.values import BotIdentity, Profile, SelfCheck
+from rigd.hosts import build_check
 from rigd.ledger.entries import ACCOUNT_ID_MAX, AccountInfo
 from rigd.store.files import SECRET_MODE, LocalFiles
 from rigd.store.paths import Home
@@ -100,15 +101,29 @@ def is_provisioned(home: Home) -> bool:
 
 
 def provision_demo(home: Home) -> tuple[str, ...]:
-    """Make key, identity and settings of the demo, marked TEST; return the files it made."""
+    """Make key, identity and settings of the demo, marked TEST; return the files it made.
+
+    Parameters
+    ----------
+    home
+        A home without a bot.
+
+    Returns
+    -------
+    tuple of str
+        Names relative to ``env/``; the seal of the build is among them where there was none.
+    """
     files = env_door(home)
+    sealed = () if build_check.is_sealed(home) else (build_check.MANIFEST,)
+    if sealed:
+        build_check.seal(home, by="provisioning", reason="the home got its first bot")
     done = provision(
         files,
         keyring(home),
         identity_json=demo_identity().text(),
         env_text=demo_env_text(),
     )
-    return done.created
+    return (*done.created, *sealed)
 
 
 def first_settings(home: Home, version_file: Path) -> Settings:
@@ -223,6 +238,11 @@ def read_settings(home: Home, source: str, version_file: Path) -> Settings:
         settings = override(settings, DEBUG, source="DEBUG of env/.env")
     require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
     return settings
+
+
+def build_checks(bot: Bot) -> tuple[SelfCheck, ...]:
+    """Return what the build check says about launching a bot."""
+    return build_check.checks(bot.home, bot.identity, bot.settings)
 
 
 def _env_file(files: LocalFiles) -> EnvFile:

@@ -16,9 +16,11 @@ from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
+from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
+from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, wiring
-from rigd.hosts.bot import env_door, keyring
+from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
@@ -28,7 +30,9 @@ from rigd.hosts.test_mode import DryRunLog
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
+from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
+from rigd.reporting.tuning import self_check as tuning_check
 from rigd.risk.kill_switch import LatchState, unreadable
 from rigd.store import manifest
 from rigd.store.chainlog import ChainLog
@@ -252,11 +256,13 @@ class EngineRun:
         )
 
     def _checks(self, ledger: Ledger) -> tuple[SelfCheck, ...]:
-        """Ask the parts that only this host knows: keys and secrets, calendar, books."""
+        """Ask the parts that only this host knows: keys and secrets, calendar, build, books."""
         home = self._bot.home
         return (
             *map(without_key_id, launch_checks(env_door(home), keyring(home))),
             calendar_check(self.plan.day.day),
+            *build_checks(self._bot),
+            tuning_check(),
             ledger_check(ledger),
         )
 
@@ -308,6 +314,17 @@ class EngineRun:
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            sources=self._sources(),
+        )
+
+    def _sources(self) -> Sources:
+        """Return who knows what the filters ask: metrics beside the bars, the bot's own rate."""
+        known, identity = self.plan.fundamentals, self._bot.identity_file
+        return Sources(
+            fundamentals=DayCache(known, self._registry, self.plan.day.day) if known else None,
+            risk_free=RiskFree(
+                jurisdiction=identity.jurisdiction_code, rate=identity.risk_free_rate()
+            ),
         )
 
     def _housekeep(self, _minute: int) -> None:

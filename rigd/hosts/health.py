@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from rigd.config.sources import checkout
 from rigd.core.errors import RigdError
-from rigd.hosts.bot import env_door, is_provisioned, keyring, open_bot
+from rigd.hosts.bot import build_checks, env_door, is_provisioned, keyring, open_bot
+from rigd.hosts.build_check import SEAL
 from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ def _bot(home: Home) -> list[Finding]:
     else:
         detail = f"{bot.identity} [{bot.profile.value}], {bot.settings_source} is valid"
         found.append(Finding(name="settings", passed=True, detail=detail))
+        found += [
+            Finding(name=check.name, passed=check.passed, detail=check.detail, fix=SEAL)
+            for check in build_checks(bot)
+        ]
     return found
 
 

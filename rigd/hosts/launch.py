@@ -18,9 +18,9 @@ from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState, check_step
-from rigd.hosts import finishing, records, supervisor, test_mode
+from rigd.hosts import build_check, finishing, records, supervisor, test_mode
 from rigd.hosts.books import create_books, refuse_lost_books
-from rigd.hosts.bot import is_provisioned, open_bot
+from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.engine_run import read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.provision import provision_for
@@ -149,6 +149,7 @@ class Launcher:
         if not is_provisioned(self._live):
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
+        build_check.require(build_checks(bot))
         plan = make_plan(bot.settings, request)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
+from rigd.hosts import build_check
 from rigd.hosts.engine_run import latch_text, read_latch
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
@@ -100,6 +101,40 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
             audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
+
+
+def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "") -> bool:
+    """Accept the build as it lies there; audited.
+
+    Parameters
+    ----------
+    home
+        Whose launches compare with it.
+    reason
+        Why; kept in the manifest and the audit log.
+    clock
+        The control clock.
+    profile
+        The profile of the home's bot, for the audit log; blank when there is no bot yet.
+
+    Returns
+    -------
+    bool
+        False when the same build was sealed before.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given, or the build is not whole.
+    """
+    if not reason.strip():
+        msg = "a seal must give a reason, found none"
+        raise ConfigError(msg, fix=build_check.SEAL)
+    done = build_check.seal(home, by=name(), reason=reason)
+    if done:
+        with Registry(home) as registry:
+            audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
+    return done
 
 
 def audit(

@@ -10,6 +10,8 @@ from rigd.config.choices import BrokerCode
 from rigd.core.errors import ConfigError, DataError
 from rigd.hosts.wiring import Plan, session_day, session_settings, windows
 from rigd.market.feed import open_feed
+from rigd.market.files import data_root
+from rigd.market.fundamentals import find_fundamentals
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 
 if TYPE_CHECKING:
@@ -47,7 +49,13 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
         folder, day, request.symbols, request.bar_stamp, previous=previous_session(day.day)
     )
     _require_all(feed)
-    return Plan(settings=chosen, day=day, feed=feed, test_mode=request.test_mode)
+    return Plan(
+        settings=chosen,
+        day=day,
+        feed=feed,
+        fundamentals=find_fundamentals(data_root(folder)),
+        test_mode=request.test_mode,
+    )
 
 
 def _day(request: SessionRequest) -> SessionDay:

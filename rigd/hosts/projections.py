@@ -9,6 +9,7 @@ from rigd.reporting.logs import SessionLogs
 from rigd.reporting.status import StatusFold
 from rigd.reporting.summary import DailySummary
 from rigd.reporting.trades import TradeHistory
+from rigd.reporting.tuning import TuningTracker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,7 @@ class Projections:
             ErrorLogs(registry),
             TradeHistory(registry),
             DailySummary(registry),
+            TuningTracker(registry),
             self.status,
             *more,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rigd.broker import api
@@ -29,6 +30,7 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.orders import Purpose
+from rigd.core.ports import FundamentalsSource
 from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
 from rigd.engine import selfcheck
 from rigd.engine.commands import CommandReader
@@ -38,6 +40,7 @@ from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
 from rigd.engine.session import Session
 from rigd.enhancements import chain as filters
+from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.market.feed import DayFeed
 from rigd.risk import boot as risk_boot
 from rigd.risk.defense import limits_table, session_cap
@@ -62,12 +65,6 @@ if TYPE_CHECKING:
 CURRENCY = "USD"
 
 
-NOT_BUILT = (
-    "not built yet and not asked, whatever their keys say: black_scholes, fundamentals, imbalance"
-)
-"""What a session says of the filters of document 050 that come with a later version."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A session that could run: checked, and nothing written yet.
@@ -82,12 +79,15 @@ class Plan:
         Its bars.
     test_mode
         Whether it is a dry run (document 070, TEST_MODE).
+    fundamentals
+        Companies' metrics that lie beside the bars; None where there are none.
     """
 
     settings: Settings
     day: SessionDay
     feed: DayFeed
     test_mode: bool = False
+    fundamentals: FundamentalsSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,8 @@ class Start:
         Called with the kill switch's state when it trips.
     code_digest
         SHA-256 over the code that runs.
+    sources
+        Who knows what the filters ask beyond bars.
     """
 
     identity: BotIdentity
@@ -117,6 +119,7 @@ class Start:
     latch: LatchState
     save_latch: Callable[[LatchState], None]
     code_digest: str
+    sources: Sources = NO_SOURCES
 
 
 def session_day(day: date) -> SessionDay:
@@ -233,7 +236,8 @@ async def open_session(
         recorder=recorder,
         orders=orders,
         portfolio=portfolio,
-        chain=filters.build_chain(settings),
+        chain=filters.build_chain(settings, start.sources),
+        build_chain=partial(filters.build_chain, sources=start.sources),
         door=_door(settings, past),
         kill_switch=kill_switch,
         float_amount=started.float_amount,
@@ -337,7 +341,6 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     recorder.record(NoteMade(topic="vix", text=text))
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
-    recorder.record(NoteMade(topic="filters", text=NOT_BUILT))
     if what.test_mode:
         recorder.record(NoteMade(topic="test_mode", text=NOTE))
     for item in planned:

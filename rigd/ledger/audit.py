@@ -139,14 +139,14 @@ def audit(
     try:
         where = file_name(connection)
         problems = [
-            *_schema_problems(connection, where),
+            *schema_problems(connection, where),
             *_owner_problems(connection, where, identity, account, first),
         ]
         if not problems:
             problems += _replay(connection, where, state)
             problems += _side_problems(connection, where, first, state, every_mark=every_mark)
         if not problems:
-            problems += _chart_problems(connection, where, state)
+            problems += chart_problems(connection, where, filled=state.txn > 0)
             problems += _mark_problems(connection, where, state)
     except (sqlite3.Error, TypeError, ValueError) as error:
         problems = [*_diagnose(connection, where, first)] or [
@@ -155,7 +155,8 @@ def audit(
     return state, problems[:_PROBLEMS_MAX]
 
 
-def _schema_problems(connection: sqlite3.Connection, where: str) -> Iterator[Problem]:
+def schema_problems(connection: sqlite3.Connection, where: str) -> Iterator[Problem]:
+    """Yield every table, index and trigger that is not the one of this version."""
     found, expected = schema.objects(connection), schema.expected_objects()
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
@@ -302,12 +303,15 @@ def _before_last_mark(connection: sqlite3.Connection, first: str) -> tuple[int, 
     return item, str(rows[1][1]), f"WHERE item > {item}"
 
 
-def _chart_problems(connection: sqlite3.Connection, where: str, state: State) -> Iterator[Problem]:
+def chart_problems(
+    connection: sqlite3.Connection, where: str, *, filled: bool
+) -> Iterator[Problem]:
+    """Yield that the accounts are not those of the code; `filled` books must have some."""
     rows = connection.execute(
         "SELECT number, name, kind FROM accounts WHERE version = ? ORDER BY item", (chart.VERSION,)
     ).fetchall()
     expected = [(account.number, account.name, account.kind.value) for account in chart.CHART]
-    if (rows or state.txn) and rows != expected:
+    if (rows or filled) and rows != expected:
         yield Problem(where, f"the chart must be version {chart.VERSION} of the code", "accounts")
 
 

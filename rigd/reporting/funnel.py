@@ -95,6 +95,28 @@ def funnels(entries: Iterable[Entry]) -> tuple[Funnel, ...]:
     return (*parts, _total(parts))
 
 
+def warned(entries: Iterable[Entry]) -> tuple[Blocked, ...]:
+    """Return the answers that were given for want of data or by a failure, counted.
+
+    Parameters
+    ----------
+    entries
+        The journal of one session.
+
+    Returns
+    -------
+    tuple of Blocked
+        One per stage, rule and reason, the most frequent first; `times` counts signals.
+    """
+    found = {
+        (row.strategy, row.symbol, row.minute, str(row.stage), row.rule, row.reason)
+        for entry in entries
+        for row in judgements(entry.record)
+        if row.warns
+    }
+    return _counted(Counter((stage, rule, reason) for *_, stage, rule, reason in found))
+
+
 def why(entries: Iterable[Entry], symbol: str) -> str:
     """Return the whole chain of one symbol as text: ranks, verdicts, orders, fills and trade.
 

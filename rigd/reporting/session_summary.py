@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import SessionClosed, TradeClosed, WindowPlanned
 from rigd.reporting import tables
-from rigd.reporting.funnel import explain_no_trade, funnels
+from rigd.reporting.funnel import explain_no_trade, funnels, warned
 from rigd.reporting.header import marks_of, session_key, started_of
 from rigd.reporting.text import one_line
 
@@ -133,5 +133,6 @@ def _result(entries: Sequence[Entry], inputs: SummaryInputs) -> list[str]:
         f"PnL     {tables.signed(pnl)} {started.currency}, net of {tables.cents(fees)} commission",
         f"Books   {one_line(inputs.books)}",
         f"Record  {one_line(inputs.record)}",
+        *(f"Warning {item.rule}: {item.reason}, {item.times} signals" for item in warned(entries)),
         *(f"Warning {one_line(warning)}" for warning in inputs.warnings),
     ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import Entry, SessionClosed, SessionStarted, TradeClosed
 from rigd.core.money import money, plain
-from rigd.reporting.funnel import Funnel, funnels
+from rigd.reporting.funnel import Blocked, Funnel, funnels, warned
 from rigd.reporting.header import marks_of, session_key, started_of
 from rigd.reporting.text import json_document
 
@@ -44,13 +44,19 @@ def daily_summary(entries: Iterable[Entry]) -> dict[str, object]:
     Returns
     -------
     dict
-        Plain values: the session's marks, the nine metrics of document 070, and the funnel.
+        Plain values: the session's marks, the nine metrics of document 070, the funnel, and the
+        answers that were given for want of data or by a failing filter, counted.
     """
     known = list(entries)
     started = started_of(known)
     trades = [entry.record for entry in known if isinstance(entry.record, TradeClosed)]
     ways = funnels(known)
-    return {**_marks(known, started), **metrics(trades, ways), "funnel": [_funnel(w) for w in ways]}
+    return {
+        **_marks(known, started),
+        **metrics(trades, ways),
+        "funnel": [_funnel(w) for w in ways],
+        "warnings": _counts(warned(known)),
+    }
 
 
 def metrics(trades: Sequence[TradeClosed], ways: Sequence[Funnel]) -> dict[str, object]:
@@ -154,22 +160,22 @@ def _against_signals(ways: Sequence[Funnel]) -> dict[str, object]:
         "trades": total.trades,
         "signals": total.signals,
         "ratio": _ratio(total.trades, total.signals) if total.signals else None,
-        "blocked": _blocked(total),
+        "blocked": _counts(total.blocked),
         "per_strategy": {
             way.strategy: {
                 "trades": way.trades,
                 "signals": way.signals,
-                "blocked": _blocked(way),
+                "blocked": _counts(way.blocked),
             }
             for way in ways[:-1]
         },
     }
 
 
-def _blocked(way: Funnel) -> list[dict[str, object]]:
+def _counts(items: Sequence[Blocked]) -> list[dict[str, object]]:
     return [
         {"stage": item.stage, "rule": item.rule, "reason": item.reason, "count": item.times}
-        for item in way.blocked
+        for item in items
     ]
 
 

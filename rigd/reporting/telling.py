@@ -46,7 +46,7 @@ from rigd.core.events import (
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import OrdStatus, Purpose
-from rigd.core.values import Direction
+from rigd.core.values import WARNED, Direction
 from rigd.reporting.header import instant_of, log_format_of, marks_of, setting
 from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Value
@@ -255,7 +255,7 @@ def _candidate_judged(r: CandidateJudged, memory: Memory) -> Told:
     signalled = r.direction is not None and started is not None
     return Told(
         event="candidate_judged",
-        level=Level.WARNING if r.outcome is Outcome.REJECTED else Level.INFO,
+        level=Level.WARNING if r.warns or r.outcome is Outcome.REJECTED else Level.INFO,
         message=f"{r.outcome} by {r.rule}: {redact(r.reason)}",
         cells={
             "strategy_name": r.strategy,
@@ -282,10 +282,13 @@ def _order_cells(order: OrderIntent | None, memory: Memory) -> dict[str, Value]:
 
 def _order_intent(r: OrderIntent, memory: Memory) -> Told:
     verb = "replace" if r.replaces else "submit"
+    warned = [f"{check.rule} {check.reason}" for check in r.checks if check.reason in WARNED]
+    quiet = Level.DEBUG if r.replaces else Level.INFO
+    message = f"{verb} {r.purpose} order: {r.side} {plain(r.qty)} {r.symbol} {r.ord_type}"
     return Told(
         event="api_call",
-        level=Level.DEBUG if r.replaces else Level.INFO,
-        message=f"{verb} {r.purpose} order: {r.side} {plain(r.qty)} {r.symbol} {r.ord_type}",
+        level=Level.WARNING if warned else quiet,
+        message=f"{message}; warned: {', '.join(warned)}" if warned else message,
         cells=_order_cells(r, memory),
         details={
             "call": verb,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rigd.store.files import storage_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -59,3 +60,28 @@ def digest_tree(folder: Path, pattern: str = "*") -> str:
             name = path.relative_to(folder).as_posix()
             whole.update(f"{name}\0{sha256_file(path)}\n".encode())
     return whole.hexdigest()
+
+
+def hash_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, hexadecimal, by name.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    patterns
+        Which files count, such as ``rigd/**/*.py``; caches of the interpreter never do.
+
+    Returns
+    -------
+    dict
+        Digest by name relative to the folder, in alphabetical order.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be read.
+    """
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
+    return {name: sha256_file(folder / name) for name in names if "__pycache__" not in name}

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from rigd.core.errors import ForeignWriter, LogicError
+from rigd.core.values import STRATEGIES
 from rigd.store.files import FILE_MODE, replace, storage_errors
 from rigd.store.rotation import KEPT, MAX_BYTES, LineLog
 
@@ -47,8 +48,8 @@ class Output:
     name
         How code asks for the file.
     path_template
-        Where it lies below ``runs/``; ``{bot}`` is the bot identity, ``{session}`` the session;
-        a file with another field in its path is placed by its writer.
+        Where it lies below ``runs/``; ``{bot}`` is the bot identity, ``{session}`` the session,
+        ``{date}`` its day; a file with another field in its path is placed by its writer.
     writer
         The one module that may write it.
     format
@@ -240,6 +241,23 @@ _OTHER = (
         Format.ARCHIVE,
     ),
     _file("config.lock", "{bot}/config.lock", "rigd.store.locks", "main", Format.JSON),
+    _file(
+        "fundamentals.json",
+        "cache/fundamentals_{date}.json",
+        "rigd.market.fundamentals",
+        "finnhub_fundamental_guard",
+        Format.JSON,
+    ),
+    *(
+        _file(
+            f"tuning_{name}.json",
+            f"backtest_results/strategy_tuning/{{bot}}_{name}.json",
+            "rigd.reporting.tuning",
+            "tuning_tracker",
+            Format.JSON,
+        )
+        for name in STRATEGIES
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
@@ -370,6 +388,8 @@ class Registry:
         known = {}
         if self._identity is not None:
             known["bot"] = str(self._identity)
+        if self._day is not None:
+            known["date"] = self._day.isoformat()
         if self._day is not None and self._number is not None:
             known["session"] = f"{self._day.isoformat()}_{self._number}"
         try:

@@ -15,8 +15,11 @@ COMMANDS = (
     ("verify",),
     ("why",),
     ("review",),
+    ("tuning",),
     ("doctor",),
     ("test",),
+    ("build", "check"),
+    ("build", "seal"),
     ("config", "check"),
     ("config", "show"),
     ("config", "set"),
@@ -69,7 +72,9 @@ def test_each_command_explains_itself(rigd, tmp_path, command) -> None:
 ON_A_HOME = (
     ("verify",),
     ("why", "FB"),
+    ("tuning",),
     ("doctor",),
+    ("build", "check"),
     ("config", "check"),
     ("config", "show"),
     ("ledger", "check"),
@@ -87,7 +92,10 @@ def test_each_command_ends_with_a_next_step(rigd, launched_home, tmp_path, comma
     assert said.out.splitlines()[-1].startswith("next: ")
 
 
-JSON = (("verify",), ("doctor",), ("config", "show"), ("ledger", "check"))
+JSON = (
+    *(("verify",), ("tuning",), ("doctor",), ("build", "check")),
+    *(("config", "show"), ("ledger", "check")),
+)
 
 
 @pytest.mark.parametrize("command", JSON, ids=" ".join)

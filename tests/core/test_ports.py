@@ -20,6 +20,7 @@ from tests.fakes.broker import FakeBroker
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFiles
 from tests.fakes.ids import FakeIds
+from tests.fakes.sources import FakeFundamentals, FakeImbalance, FakeOptions
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
@@ -41,6 +42,9 @@ METHODS = {
         "positions* account* clock* poll"
     ),
     "Projection": "advance",
+    "FundamentalsSource": "fundamentals",
+    "ImbalanceSource": "imbalance",
+    "OptionSource": "put closes",
 }
 
 STANDS_ON = "base64, dataclasses, datetime, decimal, hashlib, secrets, statistics, typing"
@@ -104,6 +108,9 @@ def test_there_is_no_other_port() -> None:
         (ports.IdSource, FakeIds),
         (ports.Files, MemoryFiles),
         (ports.Broker, FakeBroker),
+        (ports.FundamentalsSource, FakeFundamentals),
+        (ports.ImbalanceSource, FakeImbalance),
+        (ports.OptionSource, FakeOptions),
     ],
     ids=lambda cls: cls.__name__,
 )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from rigd.broker.simulated.model import SimModel
-from rigd.core.errors import OrderRejected, Unavailable
+from rigd.config.choices import LogFormat
+from rigd.core.errors import OrderRejected, TamperError, Unavailable
 from rigd.core.events import (
     CandidateJudged,
     Command,
@@ -15,11 +20,14 @@ from rigd.core.events import (
     Stage,
     judgements,
 )
-from rigd.core.lifecycle import RiskMode
+from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import Purpose
 from rigd.core.values import Bar
 from rigd.hosts import wiring
-from tests.engine.world import DAY, Table, World, settings
+from rigd.reporting.logs import session_logs
+from rigd.reporting.summary import daily_summary
+from rigd.reporting.trades import export_trades
+from tests.engine.world import DAY, Table, World, real_bars, settings
 from tests.strategy.days import flat
 
 ALL = {"max_trades": "2", "weights": "0.75,0.25", "total_allocation": "0.1"}
@@ -54,6 +62,12 @@ THREE = {
     "CCC": breaking(0.20, [25]),
 }
 """Ranked BBB, CCC, AAA by the width of the range; all signal at minute 25."""
+
+
+TWICE = breaking(0.1, [25])
+TWICE += [Bar(m, 50.0, 50.0, 50.0, 50.0, 1000.0) for m in range(70, 364)]
+TWICE += [Bar(m, 50.0, 51.0, 50.0, 50.0 + (m - 363) / 10, 1000.0) for m in range(364, 390)]
+"""A day on which both the open and the close strategy signal."""
 
 
 def rows_of(run: World) -> list[CandidateJudged]:
@@ -171,15 +185,142 @@ def test_a_symbol_that_a_filter_stops_is_asked_again() -> None:
 
 def test_the_blocklist_holds_over_strategies() -> None:
     """SPEC §3a.3: a symbol that filled in one window is no candidate of the next."""
-    rows = breaking(0.1, [25])
-    rows += [Bar(m, 50.0, 50.0, 50.0, 50.0, 1000.0) for m in range(70, 364)]
-    rows += [Bar(m, 50.0, 51.0, 50.0, 50.0 + (m - 363) / 10, 1000.0) for m in range(364, 390)]
     run = World(
-        settings=settings(**ALL), bars={"AAA": rows}, day=wiring.session_day(DAY), filters=True
+        settings=settings(**ALL), bars={"AAA": TWICE}, day=wiring.session_day(DAY), filters=True
     ).run()
     assert [intent.strategy for intent in entries(run)] == ["open"]
     last = [row for row in rows_of(run) if row.strategy == "close"][-1]
     assert (last.rule, last.outcome) == ("ticker_blocklist", Outcome.BLOCKED)
+
+
+def test_the_blocklist_survives_a_restart() -> None:
+    """INVENTORY E27: the fills of the journal are the list, so a crash forgets no symbol."""
+
+    def whole_day() -> World:
+        return World(
+            settings=settings(**ALL), bars={"AAA": TWICE}, day=wiring.session_day(DAY), filters=True
+        )
+
+    first = whole_day().run()
+    cut = 1 + next(
+        at for at, kind in enumerate(first.kinds()) if kind in {"TradeClosed", "FillRecorded"}
+    )
+    for entries_kept in (cut, cut + 3):
+        second = first.again(entries_kept, first.journal.marks[entries_kept - 1]).run()
+        last = [row for row in rows_of(second) if row.strategy == "close"][-1]
+        assert (last.rule, last.outcome) == ("ticker_blocklist", Outcome.BLOCKED)
+        assert [intent.strategy for intent in entries(second)] == ["open"]
+
+
+class Broken:
+    """A filter that raises whenever it is asked."""
+
+    name = "broken"
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def applies_to(self, strategy: str) -> bool:
+        return bool(strategy)
+
+    def check(self, candidate, view, settings_):
+        del candidate, view, settings_
+        raise self.error
+
+
+def with_filter(filter_, **overrides) -> World:
+    """Run a day on which AAA signals once, with one more filter in front of the chain."""
+    run = world({"AAA": breaking(0.1, [25])}, filters=True, **overrides)
+    run.on_session = lambda session: setattr(
+        session.desk, "chain", (filter_, *session.desk.chain) if filter_ else session.desk.chain
+    )
+    return run.run()
+
+
+def test_a_failing_filter_is_warned_of_counted_and_decides_nothing() -> None:
+    """INVENTORY E5: a WARN row, the counter at 1, and the trades of a run without the filter."""
+    run = with_filter(Broken(ValueError("no data")))
+    lines = session_logs(run.journal.entries())["open.log"].decode().splitlines()
+    rows = [json.loads(line) for line in lines if "failed_open" in line]
+    assert [row["level"] for row in rows] == ["WARNING"]
+    assert "warned: broken failed_open" in rows[0]["message"]
+    assert rows[0]["details"]["checks"][0]["measured"] == "ValueError: no data"
+    assert daily_summary(run.journal.entries())["warnings"][0] == {
+        "stage": "enhancement",
+        "rule": "broken",
+        "reason": "failed_open",
+        "count": 1,
+    }
+    assert run.trades == with_filter(None).trades != []
+
+
+def test_a_failing_filter_blocks_when_failing_closed() -> None:
+    """INVENTORY E5: with ENHANCEMENT_FAIL_POLICY=closed the failure is a no, warned of as well."""
+    run = with_filter(Broken(ValueError("x")), enhancement_fail_policy="closed")
+    assert judged(run, "AAA", 25) == [("enhancement", "blocked", "failed_closed")]
+    assert [item["reason"] for item in daily_summary(run.journal.entries())["warnings"]] == [
+        "failed_closed"
+    ]
+    assert run.trades == []
+
+
+def test_a_fatal_error_in_a_filter_stops_the_session() -> None:
+    """INVENTORY E5: a broken record inside a filter ends the session in the state error."""
+    run = with_filter(Broken(TamperError("the record was changed")))
+    assert run.trades == []
+    assert (run.session.closed.state, run.session.closed.exit_code) == (BotState.ERROR, 1)
+
+
+def test_a_failing_check_of_risk_blocks(monkeypatch) -> None:
+    """INVENTORY E5: an exception in a risk check is a no, whatever the policy says."""
+
+    def broken(candidate, view, limits):
+        raise ValueError(candidate, view, limits)
+
+    monkeypatch.setattr("rigd.risk.approval.RULES", (broken,))
+    run = with_filter(None)
+    assert judged(run, "AAA", 25)[-1] == ("risk", "blocked", "check_failed")
+    assert run.trades == []
+
+
+TOGGLES = {
+    "adx_filter_enabled": "adx",
+    "enable_fundamental_guard": "fundamentals",
+    "enable_bsm_filter": "black_scholes",
+}
+
+
+@pytest.mark.parametrize("toggles", [[name] for name in TOGGLES] + [list(TOGGLES)])
+def test_a_filter_that_is_off_leaves_no_mark_on_the_trades(toggles: list[str]) -> None:
+    """INVENTORY E32: with the toggle off, trade_history is that of a build without the filter."""
+    bars = real_bars(DAY, "IBM", "SPY")
+    gone = {TOGGLES[name] for name in toggles}
+    off = World(settings=settings(**dict.fromkeys(toggles, "false")), bars=bars).run()
+    without = World(settings=settings(**dict.fromkeys(toggles, "false")), bars=bars)
+    without.on_session = lambda session: setattr(
+        session.desk, "chain", [each for each in session.desk.chain if each.name not in gone]
+    )
+    without.run()
+    told = {row.rule: row.reason for row in rows_of(off)}
+    assert {told[name] for name in gone & told.keys()} == {"disabled"}
+    assert not gone & {row.rule for row in rows_of(without)}
+    for form in LogFormat:
+        trades = export_trades(off.journal.entries(), form)
+        assert trades == export_trades(without.journal.entries(), form)
+    assert off.trades
+
+
+def test_a_filter_sees_the_session_and_the_instant_of_the_decision() -> None:
+    """SPEC §3a: a bar is known at its end, and that is when a filter is asked."""
+    seen = []
+
+    class Looking(Broken):
+        def check(self, candidate, view, settings_):
+            seen.append((candidate.minute, view.now - view.session.open, view.session.day))
+            return super().check(candidate, view, settings_)
+
+    with_filter(Looking(ValueError("x")))
+    assert seen == [(25, timedelta(minutes=26), DAY)]
 
 
 def test_a_kill_between_two_candidates_stops_the_second() -> None:

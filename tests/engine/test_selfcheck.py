@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, DataError
 from rigd.core.events import SelfChecked, SessionClosed
 from rigd.core.values import SelfCheck
 from rigd.engine.selfcheck import require
+from rigd.enhancements.chain import PLUGS
+from rigd.enhancements.contract import NO_SOURCES
 from tests.engine.world import DAY, Table, World, real_bars, settings
 
 
@@ -58,3 +60,21 @@ def test_a_session_asks_every_part_before_it_trades() -> None:
     last = max(n for n, kind in enumerate(kinds) if kind == "SelfChecked")
     assert last < kinds.index("Reconciled")
     assert isinstance(run.journal.entries()[-1].record, SessionClosed)
+
+
+@pytest.mark.parametrize("plug", PLUGS, ids=lambda plug: plug.name)
+def test_a_broken_filter_refuses_the_launch(monkeypatch, plug) -> None:
+    """INVENTORY E30: each filter is asked at launch; a broken one is named and nothing trades."""
+
+    def broken(self, settings_):
+        del self, settings_
+        msg = "a broken part"
+        raise DataError(msg)
+
+    monkeypatch.setattr(type(plug.load(NO_SOURCES)), "self_check", broken)
+    run = World(settings=settings(broker_code="IBKR"), bars=real_bars(DAY, "SPY"))
+    with pytest.raises(ConfigError) as caught:
+        run.run()
+    assert [problem.where for problem in caught.value.problems] == [f"enhancements.{plug.name}"]
+    assert "a broken part" in str(caught.value)
+    assert run.intents == []

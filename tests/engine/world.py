@@ -32,6 +32,7 @@ from rigd.core.values import (
 from rigd.engine import sending
 from rigd.engine.session import Session
 from rigd.engine.updating import SettingsSource
+from rigd.enhancements.contract import Sources
 from rigd.hosts import replay, wiring
 from rigd.market.feed import DayFeed
 from rigd.market.vix import VixHistory
@@ -41,6 +42,7 @@ from tests import factories
 from tests.fakes.broker import FakeBroker
 from tests.fakes.chainlog import ListLog
 from tests.fakes.clock import FakeClock
+from tests.fakes.sources import FakeFundamentals
 from tests.strategy.days import days_of, flat
 
 if TYPE_CHECKING:
@@ -151,6 +153,7 @@ class World:
     vix: float | None = 25.0
     references: Mapping[str, Reference] = field(default_factory=dict)
     filters: bool = True
+    sources: Sources = field(default_factory=lambda: Sources(fundamentals=FakeFundamentals()))
     model: SimModel | None = None
     on_session: Callable[[Session], None] | None = None
     wrap_broker: Callable[[Broker], Broker] | None = None
@@ -199,6 +202,7 @@ class World:
             latch=self.latch,
             save_latch=self._save,
             code_digest="-",
+            sources=self.sources,
         )
         plan = wiring.Plan(settings=self.settings, day=self.day, feed=self.feed)
         self.session = await wiring.open_session(

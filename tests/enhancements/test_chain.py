@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rigd.core.errors import DataError, LogicError, TamperError
+from rigd.core.readings import RiskFree
 from rigd.core.values import Direction, Reading, SelfCheck, Verdict
 from rigd.enhancements.chain import (
     PLUGS,
@@ -21,8 +25,10 @@ from rigd.enhancements.chain import (
     is_fatal,
     self_checks,
 )
+from rigd.enhancements.contract import NO_SOURCES, Sources
 from tests.enhancements.views import view
 from tests.factories import bars, candidate, settings
+from tests.fakes.sources import FakeFundamentals, FakeImbalance, FakeOptions, put
 
 FRIDAY = date(2013, 10, 4)
 
@@ -62,17 +68,25 @@ def test_filters_are_asked_in_the_order_of_the_table():
         for name in ("open", "mid", "close")
     }
     assert found == {
-        "open": ["ticker_blocklist"],
-        "mid": ["adx", "bollinger", "ticker_blocklist"],
-        "close": ["vix", "ticker_blocklist"],
+        "open": ["fundamentals", "black_scholes", "ticker_blocklist"],
+        "mid": ["adx", "bollinger", "fundamentals", "black_scholes", "ticker_blocklist"],
+        "close": ["vix", "fundamentals", "black_scholes", "ticker_blocklist"],
     }
+
+
+def test_a_filter_of_another_broker_says_so() -> None:
+    """INVENTORY E26: the scanner of IBKR stands in no strategy's way elsewhere, and says why."""
+    found = {check.name: check.detail for check in self_checks(settings(), build_chain(settings()))}
+    assert found["enhancements.imbalance"] == "asked at IBKR alone"
 
 
 def test_every_filter_asked_is_in_the_trace_of_the_candidate():
     """INVENTORY E3: the verdicts of one candidate are the calls in order."""
     falling = view(bars=bars([100.0, 100.1] * 20 + [99.0]))
     verdicts = decide(candidate(strategy="mid"), falling, settings(), build_chain(settings()))
-    assert [verdict.rule for verdict in verdicts] == ["adx", "bollinger", "ticker_blocklist"]
+    assert [verdict.rule for verdict in verdicts] == [
+        *("adx", "bollinger", "fundamentals", "black_scholes", "ticker_blocklist")
+    ]
 
 
 def test_the_first_no_ends_the_questions():
@@ -105,16 +119,32 @@ def test_the_adx_toggle_skips_the_filter_and_says_disabled():
     assert after[1].rule == "bollinger"
 
 
-def test_a_filter_that_is_off_need_not_exist(monkeypatch):
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("ADX_FILTER_ENABLED", "adx"),
+        ("ENABLE_FUNDAMENTAL_GUARD", "fundamentals"),
+        ("ENABLE_BSM_FILTER", "black_scholes"),
+        ("ENABLE_IMBALANCE_SCANNER", "imbalance"),
+    ],
+)
+def test_a_filter_that_is_off_need_not_exist(monkeypatch, key, name):
     """INVENTORY E8: with the toggle off the chain works without the filter's module."""
-    monkeypatch.setitem(sys.modules, "rigd.enhancements.adx", None)
-    off = settings(ADX_FILTER_ENABLED="false")
+    monkeypatch.setitem(sys.modules, f"rigd.enhancements.{name}", None)
+    off = settings(BROKER_CODE="IBKR", **{key: "false"})
     chain = build_chain(off)
     assert [filter_.name for filter_ in chain] == [plug.name for plug in PLUGS]
     assert all(check.passed for check in self_checks(off, chain))
-    assert decide(candidate(strategy="mid"), view(), off, chain)[0].reason == "disabled"
+    asked = {
+        verdict.rule: verdict.reason
+        for strategy in ("mid", "close")
+        for filter_ in chain
+        if filter_.name == name and filter_.applies_to(strategy)
+        for verdict in [filter_.check(candidate(strategy=strategy), view(), off)]
+    }
+    assert asked == {name: "disabled"}
     with pytest.raises(ImportError):
-        build_chain(settings())
+        build_chain(settings(BROKER_CODE="IBKR"))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +211,7 @@ def test_an_answer_that_is_no_verdict_is_an_error(answer):
 @pytest.mark.parametrize("plug", PLUGS, ids=lambda plug: plug.name)
 def test_each_filter_stands_alone_and_answers_at_launch(plug):
     """INVENTORY E2, E30: each one is made, checked and asked without an engine."""
-    filter_ = plug.load()
+    filter_ = plug.load(NO_SOURCES)
     assert filter_.name == plug.name
     assert filter_.self_check(settings()) == SelfCheck(
         name=f"enhancements.{plug.name}", passed=True, detail=filter_.self_check(settings()).detail
@@ -224,29 +254,120 @@ candidates = st.builds(
     st.sampled_from(list(Direction)),
 )
 policies = st.sampled_from(["open", "closed"])
+maybe = partial(st.floats, allow_nan=False)
+metrics = st.fixed_dictionaries({
+    "pe_ratio": st.none() | maybe(-20, 80),
+    "debt_equity": st.none() | maybe(0, 4),
+    "market_cap_musd": st.none() | maybe(500, 6000),
+})
+sources = st.builds(
+    lambda known, auction, paired, price: Sources(
+        fundamentals=FakeFundamentals(**known) if known else None,
+        imbalance=FakeImbalance(auction, paired),
+        options=FakeOptions(put(bid=price, ask=price)) if price else None,
+        risk_free=RiskFree(jurisdiction="USA", rate=0.045),
+    ),
+    st.none() | metrics,
+    st.none() | maybe(-1000, 1000),
+    st.sampled_from([0.0, 1000.0]),
+    st.none() | st.decimals(min_value="3.5", max_value="5.5", places=2),
+)
+"""Metrics, auctions and prices about their thresholds; the put's model price is 4.52."""
+
+PUTS = {f"SHORT_TYPE_{name}": "LongPut" for name in ("OPEN", "MID", "CLOSE")}
+
+
+def at_ibkr(**overrides):
+    """Settings under which every one of the filters is asked."""
+    return settings(BROKER_CODE="IBKR", BSM_VOLATILITY="0.2", **PUTS, **overrides)
 
 
 @hypothesis_settings(max_examples=150, deadline=None)
-@given(situation=situations, asked=candidates, policy=policies, kept=st.sets(st.integers(0, 3)))
-def test_more_filters_never_allow_more(situation, asked, policy, kept):
-    """INVENTORY E7: what the whole chain allows, every part of it allows too."""
-    chosen = settings(ENHANCEMENT_FAIL_POLICY=policy)
-    chain = build_chain(chosen)
-    part = [filter_ for at, filter_ in enumerate(chain) if at in kept]
-    whole = allows(decide(asked, view(**situation), chosen, chain))
-    assert allows(decide(asked, view(**situation), chosen, part)) or not whole
-
-
-@hypothesis_settings(max_examples=200, deadline=None)
 @given(
     situation=situations,
     asked=candidates,
+    known=sources,
     policy=policies,
-    factor=st.decimals(min_value="0.01", max_value="1", places=2),
+    kept=st.sets(st.integers(0, len(PLUGS) - 1)),
+    late=st.booleans(),
 )
-def test_defense_mode_allows_a_subset(situation, asked, policy, factor):
+def test_more_filters_never_allow_more(situation, asked, known, policy, kept, late):
+    """INVENTORY E7: what the whole chain allows, every part of it allows too."""
+    chosen = at_ibkr(ENHANCEMENT_FAIL_POLICY=policy)
+    chain = build_chain(chosen, known)
+    part = [filter_ for at, filter_ in enumerate(chain) if at in kept]
+    whole = allows(decide(asked, seen(situation, late=late), chosen, chain))
+    assert allows(decide(asked, seen(situation, late=late), chosen, part)) or not whole
+
+
+@hypothesis_settings(max_examples=400, deadline=None)
+@given(
+    situation=situations,
+    asked=candidates,
+    known=sources,
+    policy=policies,
+    missing=st.sampled_from(["allow", "block"]),
+    factor=st.decimals(min_value="0.01", max_value="1", places=2),
+    late=st.booleans(),
+)
+def test_defense_mode_allows_a_subset(situation, asked, known, policy, missing, factor, late):
     """INVENTORY E31, SPEC §4: what passes in defense mode passes at ease, never the reverse."""
-    chosen = settings(ENHANCEMENT_FAIL_POLICY=policy, DEFENSE_MODE_FILTER_FACTOR=factor)
-    chain = build_chain(chosen)
-    tight = allows(decide(asked, view(**situation, defense=True), chosen, chain))
-    assert allows(decide(asked, view(**situation), chosen, chain)) or not tight
+    chosen = at_ibkr(
+        ENHANCEMENT_FAIL_POLICY=policy,
+        FUNDAMENTALS_MISSING_POLICY=missing,
+        DEFENSE_MODE_FILTER_FACTOR=factor,
+    )
+    chain = build_chain(chosen, known)
+    tight = allows(decide(asked, seen(situation, late=late, defense=True), chosen, chain))
+    assert allows(decide(asked, seen(situation, late=late), chosen, chain)) or not tight
+
+
+def seen(situation, *, late, defense=False):
+    """The view of a situation, in the auction's window or before it."""
+    day = view().session
+    now = day.close - timedelta(minutes=9) if late else day.open + timedelta(minutes=200)
+    return view(**situation, defense=defense, now=now)
+
+
+FIXED = {
+    "strategy": ("open", "mid", "close"),
+    "vix": (12.0, 18.0, 30.0),
+    "pe_ratio": (20.0, 45.0, 60.0),
+    "imbalance": (-100.0, -250.0, -400.0),
+    "price": ("4.5", "5.0", "6.0"),
+    "direction": tuple(Direction),
+}
+
+
+def test_defense_mode_shrinks_the_allowed_set():
+    """INVENTORY E31: of one fixed set of candidates fewer pass, and the thresholds are in the rows.
+
+    At ease: VIX 18 and 30, P/E 20 and 45, -100 and -250 against a long of close, puts up to 5.0.
+    """
+    chosen = at_ibkr(ADX_FILTER_ENABLED="false")
+    passed = {}
+    shown = set()
+    for defense in (False, True):
+        found = set()
+        for case in product(*FIXED.values()):
+            strategy, vix, pe_ratio, auction, price, direction = case
+            known = Sources(
+                fundamentals=FakeFundamentals(pe_ratio=pe_ratio),
+                imbalance=FakeImbalance(auction),
+                options=FakeOptions(put(bid=Decimal(price), ask=Decimal(price))),
+                risk_free=RiskFree(jurisdiction="USA", rate=0.045),
+            )
+            looked = seen({"vix": Reading(vix, FRIDAY)}, late=True, defense=defense)
+            asked = candidate(strategy=strategy, direction=direction)
+            verdicts = decide(asked, looked, chosen, build_chain(chosen, known))
+            if allows(verdicts):
+                found.add(case)
+            shown |= {verdict.measured.split(" (")[0] for verdict in verdicts}
+        passed[defense] = found
+    assert passed[True] < passed[False]
+    for text in (
+        "VIX 18.00 < 22.7273",
+        "SPY peNormalizedAnnual 45 > 33",
+        "opposing 0.2500 > 0.198",
+    ):
+        assert text in shown

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,7 +26,9 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SettingsChanged,
+    judgements,
 )
+from rigd.core.readings import RiskFree
 from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import finishing, records
 from rigd.hosts.configure import change_settings
@@ -56,6 +59,9 @@ from tests.hosts.homes import (
     short_report,
 )
 from tests.shared import shared_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAYS = (4, 7, 8)
 SLOW = replace(ONE_SYMBOL, speed=600.0)
@@ -169,16 +175,55 @@ def test_vix_and_what_was_dropped_are_noted(real) -> None:
 
 def test_bars_without_vix_are_told(tmp_path) -> None:
     """A folder without a VIX file: the journal says so, and the close window is not traded."""
-    data = tmp_path / "bars"
-    (data / "equity_minute").mkdir(parents=True)
-    name = "BAC_trade_20131004_20131008.csv.gz"
-    source = shared_path("data", "equity_minute", name)
-    (data / "equity_minute" / name).write_bytes(source.read_bytes())
+    data = bac_bars(tmp_path / "bars")
     request = replace(real_days(data, 7, *THAT_TRADES), symbols=("BAC",))
     ran, _ = run(demo(tmp_path / "home"), request)
     notes = [e.record.text for e in ran.entries() if isinstance(e.record, NoteMade)]
     assert "no VIX is known" in notes
     assert "no VIX is known" in (ran.place.folder / "main_bot.log").read_text()
+
+
+def bac_bars(root: Path) -> Path:
+    """A folder with the bars of BAC alone."""
+    (root / "equity_minute").mkdir(parents=True)
+    name = "BAC_trade_20131004_20131008.csv.gz"
+    source = shared_path("data", "equity_minute", name)
+    (root / "equity_minute" / name).write_bytes(source.read_bytes())
+    return root
+
+
+def test_fundamentals_beside_the_bars_are_asked_and_kept(tmp_path) -> None:
+    """INVENTORY E18, E20, E24, E32: a P/E of 99 blocks with its context; off, all trades are back.
+
+    The day's cache lies under the exchange day, which is the UTC date of its trading.
+    """
+    data = bac_bars(tmp_path / "bars")
+    request = replace(real_days(data, 7, *THAT_TRADES), symbols=("BAC",))
+    free = trades_of(run(demo(tmp_path / "free"), request)[0])
+    metrics = {"peNormalizedAnnual": 99, "marketCapitalization": 150_000}
+    content = {"source": "finnhub", "dated": "2013-10-04", "metrics": {"BAC": metrics}}
+    (data / "fundamentals.json").write_text(json.dumps(content))
+    home = demo(tmp_path / "home")
+    ran, _ = run(home, request)
+    assert free
+    assert trades_of(ran) == []
+    rows = [r for e in ran.entries() for r in judgements(e.record) if r.rule == "fundamentals"]
+    assert {(row.outcome, row.reason) for row in rows} == {
+        (Outcome.BLOCKED, "pe_above_maximum"),
+    }
+    assert rows[0].measured == "BAC peNormalizedAnnual 99 > 50 (finnhub, 2013-10-04)"
+    assert "pe_above_maximum" in (ran.place.folder / f"{rows[0].strategy}.log").read_text()
+    cache = fields(home.cache / "fundamentals_2013-10-07.json")
+    assert cache["symbols"]["BAC"]["peNormalizedAnnual"] == 99
+    off = (*request.overrides, ("ENABLE_FUNDAMENTAL_GUARD", "false"))
+    again, _ = run(demo(tmp_path / "off"), replace(request, overrides=off))
+    assert trades_of(again) == free
+
+
+def test_the_rate_of_the_bots_jurisdiction_reaches_the_filters(tmp_path) -> None:
+    """INVENTORY E12: the risk-free rate is the one that the identity has for its jurisdiction."""
+    ran = engine(demo(tmp_path), ONE_SYMBOL)
+    assert ran._sources().risk_free == RiskFree(jurisdiction="USA", rate=0.045)
 
 
 def test_default_thresholds_trade_nothing_and_say_why(tmp_path) -> None:

@@ -111,3 +111,18 @@ def test_an_unknown_user_has_a_name_all_the_same(monkeypatch) -> None:
 
     monkeypatch.setattr(getpass, "getuser", fail)
     assert operator.name() == "unknown"
+
+
+def test_a_sealed_build_is_audited(tmp_path) -> None:
+    """Who, when and why; a build without a reason is not sealed."""
+    clock = FakeClock()
+    assert operator.seal_build(Home(tmp_path), "first build", clock)
+    assert audit(Home(tmp_path))[-1] == {
+        "timestamp": "2024-03-04T14:00:00Z",
+        "event": "build_sealed",
+        "by": getpass.getuser(),
+        "reason": "first build",
+        "profile": "",
+    }
+    with pytest.raises(ConfigError, match="reason"):
+        operator.seal_build(Home(tmp_path), " ", clock)

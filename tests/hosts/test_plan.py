@@ -106,3 +106,21 @@ def test_a_weekday_outside_trading_days_is_refused(folder) -> None:
     chosen = settings(TRADING_DAYS="tue,wed,thu,fri")
     with pytest.raises(ConfigError, match="TRADING_DAYS tue,wed,thu,fri: mon"):
         make_plan(chosen, replace(OF_FILES, data=str(folder)))
+
+
+def test_metrics_beside_the_bars_are_read_with_them(folder) -> None:
+    """INVENTORY E20: fundamentals.json of a folder of data; without it nobody knows."""
+    asked = replace(OF_FILES, data=str(folder))
+    assert make_plan(settings(), asked).fundamentals is None
+    (folder / "fundamentals.json").write_text(
+        '{"source": "x", "dated": "2013-10-04", "metrics": {"SPY": {"peNormalizedAnnual": 20}}}'
+    )
+    known = make_plan(settings(), asked).fundamentals
+    assert known.fundamentals("SPY", MONDAY.day).pe_ratio == 20.0
+
+
+def test_malformed_metrics_refuse_the_plan(folder) -> None:
+    """A file that cannot be read is named before anything is written."""
+    (folder / "fundamentals.json").write_text("{}")
+    with pytest.raises(DataError, match=r"fundamentals\.json"):
+        make_plan(settings(), replace(OF_FILES, data=str(folder)))

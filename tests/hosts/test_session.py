@@ -52,6 +52,7 @@ LEFT_BY_OTHERS = {
     "launch.lock": "rigd session",
     "bot_state.txt": "rigd session",
     "backup.zip": "rigd session",
+    "fundamentals.json": "a folder of data with fundamentals",
     "kill_switch.log": "a trip",
     "session/kill_switch.log": "a trip",
 }

@@ -186,6 +186,7 @@ def test_what_a_run_leaves_is_ignored() -> None:
         "env/.env",
         "env/.env_bot",
         "env/.env_bot.enc",
+        "env/build_manifest.json",
         "env/databases/SYSTEM_USERS.db",
         ".venv/x",
         ".pytest_cache/tests.xml",

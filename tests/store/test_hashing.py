@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import StorageError
-from rigd.store.hashing import digest_tree, sha256_file
+from rigd.store.hashing import digest_tree, hash_files, sha256_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +53,11 @@ def test_any_change_of_a_tree_changes_its_digest(tmp_path: Path, change: dict[st
     before = digest_tree(tree(tmp_path / "one", FILES), "*.py")
     assert digest_tree(tree(tmp_path / "two", FILES | {"z.txt": b"z"}), "*.py") == before
     assert digest_tree(tree(tmp_path / "three", FILES | change), "*.py") != before
+
+
+def test_files_are_listed_by_name_with_their_digests(tmp_path: Path) -> None:
+    """Every file that a pattern names once, in order; no caches, no other files."""
+    root = tree(tmp_path, FILES)
+    found = hash_files(root, ("**/*.py", "a.py"))
+    assert list(found) == ["a.py", "b/c.py"]
+    assert found["a.py"] == hashlib.sha256(b"1").hexdigest()

@@ -80,9 +80,9 @@ def test_each_file_has_exactly_one_writer(row: Output) -> None:
 
 @pytest.mark.parametrize("row", OUTPUTS, ids=[row.name for row in OUTPUTS])
 def test_bot_files_lie_in_the_bots_tree(row: Output) -> None:
-    """A path is made of the fields bot and session, stamp and account, and of nothing else."""
+    """A path is made of bot and session, date, stamp and account, and of nothing else."""
     fields = {field for _, field, _, _ in Formatter().parse(row.path_template) if field}
-    assert fields <= {"bot", "session", "stamp", "account"}
+    assert fields <= {"bot", "session", "date", "stamp", "account"}
     assert "session" not in fields or "bot" in fields
 
 
