@@ -7,17 +7,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := env/requirements.lock
 WORKERS ?= 2
+SEEDS ?= 300
 REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system check gates notebooks bench-core lock clean
+.PHONY: help session test tests test-notebooks test-system chaos check gates notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
 	@echo "make test         set up, then run every test, notebooks included"
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
+	@echo "make chaos        300 simulated days with faults, every invariant checked"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
 	@echo "make lock         pin every dependency again (needs uv)"
@@ -39,6 +41,9 @@ test-notebooks: $(STAMP)
 test-system: $(STAMP)
 	bash tests/system/packages.sh
 	$(PYTEST) tests/system -m system --junitxml=$(REPORTS)/system.xml
+
+chaos: $(STAMP)
+	$(BIN)/rigd chaos --seeds $(SEEDS) --jobs $(WORKERS)
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -48,4 +48,4 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
         raise ConfigError(msg)
     from rigd.broker.adapters.sim import SimBroker  # noqa: PLC0415 - only the assigned adapter loads
 
-    return SimBroker(link, account_id, code)
+    return SimBroker(link, account_id, code, native_trailing=settings.sim_native_trailing)

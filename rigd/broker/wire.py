@@ -6,7 +6,7 @@ Decimals travel as text, instants as ISO 8601 with ``Z``; nothing is rounded on 
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from rigd.core.errors import (
     RateLimited,
     Unavailable,
 )
+from rigd.core.options import OptionContract
 from rigd.core.orders import (
     Account,
     BrokerClock,
@@ -36,17 +37,36 @@ from rigd.core.orders import (
     OrdType,
     TimeInForce,
 )
+from rigd.core.readings import OptionRight
 from rigd.core.values import Bar, MarketSlice, Side
 
 Json = dict[str, Any]
 """A JSON object."""
 
-Message = OrderRequest | OrderSnapshot | Fill | Gap | BrokerPosition | Account | BrokerClock
+Message = (
+    OrderRequest
+    | OptionContract
+    | OrderSnapshot
+    | Fill
+    | Gap
+    | BrokerPosition
+    | Account
+    | BrokerClock
+)
 """The values that travel."""
 
 _BY_NAME: dict[str, type[Message]] = {
     cls.__name__: cls
-    for cls in (OrderRequest, OrderSnapshot, Fill, Gap, BrokerPosition, Account, BrokerClock)
+    for cls in (
+        OrderRequest,
+        OptionContract,
+        OrderSnapshot,
+        Fill,
+        Gap,
+        BrokerPosition,
+        Account,
+        BrokerClock,
+    )
 }
 
 _READERS: dict[str, Any] = {
@@ -65,7 +85,11 @@ _READERS: dict[str, Any] = {
     "avg_px": Decimal,
     "limit_price": Decimal,
     "stop_price": Decimal,
+    "trail_fraction": Decimal,
     "commission": Decimal,
+    "strike": Decimal,
+    "right": OptionRight,
+    "expires_on": date.fromisoformat,
     "cash": Decimal,
     "equity": Decimal,
     "buying_power": Decimal,
@@ -163,11 +187,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values
         return str(value)
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, OptionContract):
+        return pack(value)
     return value
 
 
 def _read(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
-    reader = _READERS.get(name)
+    reader = unpack if name == "contract" else _READERS.get(name)
     return value if value is None or reader is None else reader(value)

@@ -25,12 +25,14 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Check, show and change the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
+mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
 app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
+app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
@@ -139,6 +141,49 @@ def run_tests(
     _finish(command.run(names or [], as_json=as_json))
 
 
+@app.command()
+def chaos(
+    seeds: Annotated[int, typer.Option(help="How many seeds to run.")] = 1000,
+    start: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(help="Run this one alone and print its trace hash.")] = -1,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    profile: Annotated[str, typer.Option(help="swarm, lite or calm.")] = "swarm",
+    minutes: Annotated[int, typer.Option(help="The longest day [minutes].")] = 400,
+    trace: Annotated[
+        Path | None, typer.Option(help="With --seed: file for every event of the run.")
+    ] = None,
+    shrink: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option("--shrink", help="With --seed: leave out what the failure does not need."),
+    ] = False,
+    mutants: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--mutants", help="Plant bugs in memory; each must be found.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for the figures as JSON.")
+    ] = None,
+) -> None:
+    """Run whole simulated days with faults and check every invariant after each event."""
+    import rigd.cli.chaos as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            command.Request(
+                seeds=seeds,
+                start=start,
+                seed=seed,
+                jobs=jobs,
+                profile=profile,
+                minutes=minutes,
+                trace=trace,
+                shrinks=shrink,
+                mutants=mutants,
+                json_file=json_file,
+            )
+        )
+    )
+
+
 @build_app.command("check")
 def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check files, configuration, chart of accounts and schema, as every launch does."""
@@ -226,6 +271,25 @@ def risk_reset(
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.risk_reset(reason))
+
+
+@mapping_app.command("show")
+def mapping_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Show the table of inverse ETFs."""
+    import rigd.cli.mapping as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(as_json=as_json))
+
+
+@mapping_app.command("set")
+def mapping_set(
+    pairs: Annotated[list[str], typer.Argument(metavar="SYMBOL=FUND", help="SYMBOL= removes it.")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")],
+) -> None:
+    """Map symbols to their inverse ETFs; the table gets its next version, audited."""
+    import rigd.cli.mapping as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.change(pairs, reason))
 
 
 @flags_app.command("raise")

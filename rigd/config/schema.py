@@ -710,6 +710,13 @@ class Settings(BaseModel):
         ge=0,
         le=1,
     )
+    sim_native_trailing: bool = key(
+        False,
+        "Whether the simulated broker has trailing stops of its own",
+        group=SIMULATION,
+        boot_only=True,
+        test_only=True,
+    )
 
     @model_validator(mode="after")
     def _check_rules(self, info: ValidationInfo) -> Self:

@@ -209,6 +209,9 @@ class OrderIntent(Record):
     close caused it; `exit_reason` why it closes, None for an entry. `checks` are the answers that
     admitted an entry, in the order in which they were asked: they are durable with it, and the
     candidate needs no rows of its own. `pool_rank` is 0 for orders that only reduce risk.
+    `trail_fraction` is how far a trailing stop at the broker follows the best price, beginning at
+    `stop_price`. `signal_symbol` names the symbol whose short signal was taken by buying another
+    one, its inverse ETF; it is blank when the ordered symbol is the one that gave the signal.
     """
 
     cl_ord_id: str
@@ -232,6 +235,13 @@ class OrderIntent(Record):
     pool_rank: int = 0
     fallback_level: int = 0
     checks: tuple[Check, ...] = ()
+    trail_fraction: Decimal | None = None
+    signal_symbol: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The symbol that gave the signal, whatever was ordered for it."""
+        return self.signal_symbol or self.symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,8 +450,8 @@ def judgements(record: Record) -> tuple[CandidateJudged, ...]:
     return tuple(
         CandidateJudged(
             strategy=record.strategy,
-            symbol=record.symbol,
-            direction=record.direction,
+            symbol=record.asked,
+            direction=Direction.SHORT if record.signal_symbol else record.direction,
             minute=record.signal_minute,
             pool_rank=record.pool_rank,
             fallback_level=record.fallback_level,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from rigd.core.clock import require_utc
 from rigd.core.errors import LogicError
+from rigd.core.options import OptionContract
 from rigd.core.values import Side
 
 
@@ -47,6 +48,9 @@ class OrdType(StrEnum):
     STOP = "stop"
     STOP_LIMIT = "stop_limit"
     TRAILING_STOP = "trailing_stop"
+
+
+_STOPS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT, OrdType.TRAILING_STOP})
 
 
 class TimeInForce(StrEnum):
@@ -96,14 +100,21 @@ class OrderRequest:
         A limit needs a limit price, a stop a stop price [currency/share].
     tif
         How long it lives.
+    trail_fraction
+        Of a trailing stop: how far behind the best price since it was placed its level follows, as
+        a fraction of that price. The level begins at `stop_price` and only ever tightens.
     oco_group
         Orders of one group cancel each other when one of them fills; blank for none. Orders of a
         group only ever reduce a position.
+    contract
+        The option that is ordered, None for the share itself; then `symbol` is its underlying and
+        the quantity counts contracts. Options are bought and sold again, never written.
 
     Raises
     ------
     LogicError
-        If the quantity is not positive and finite, or a price is missing.
+        If the quantity is not positive and finite, a price is missing, a trail is not a fraction,
+        or an option is ordered by parts, short, or under another symbol.
     """
 
     cl_ord_id: str
@@ -113,8 +124,10 @@ class OrderRequest:
     ord_type: OrdType = OrdType.MARKET
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail_fraction: Decimal | None = None
     tif: TimeInForce = TimeInForce.DAY
     oco_group: str = ""
+    contract: OptionContract | None = None
 
     def __post_init__(self) -> None:
         if not (self.qty.is_finite() and self.qty > 0):
@@ -123,8 +136,26 @@ class OrderRequest:
         if (self.ord_type in {OrdType.LIMIT, OrdType.STOP_LIMIT}) != (self.limit_price is not None):
             msg = f"a {self.ord_type} order and limit price {self.limit_price} do not go together"
             raise LogicError(msg)
-        if (self.ord_type in {OrdType.STOP, OrdType.STOP_LIMIT}) != (self.stop_price is not None):
+        if (self.ord_type in _STOPS) != (self.stop_price is not None):
             msg = f"a {self.ord_type} order and stop price {self.stop_price} do not go together"
+            raise LogicError(msg)
+        trail = self.trail_fraction
+        if (self.ord_type is OrdType.TRAILING_STOP) != (trail is not None):
+            msg = f"a {self.ord_type} order and trail {trail} do not go together"
+            raise LogicError(msg)
+        if trail is not None and not (trail.is_finite() and 0 < trail < 1):
+            msg = f"a trail must be a fraction between 0 and 1, was {trail}"
+            raise LogicError(msg)
+        self._require_contract()
+
+    def _require_contract(self) -> None:
+        if self.contract is None:
+            return
+        if self.contract.underlying != self.symbol:
+            msg = f"an option on {self.contract.underlying} and symbol {self.symbol} do not go"
+            raise LogicError(msg)
+        if self.side not in {Side.BUY, Side.SELL} or self.qty != int(self.qty):
+            msg = f"options are bought and sold as whole contracts, was {self.side} {self.qty}"
             raise LogicError(msg)
 
 
@@ -247,3 +278,9 @@ class Capabilities:
     paper: bool
     authoritative_lookup: bool = False
     """Whether an order that a lookup does not find never arrived, for certain."""
+    native_trailing: bool = False
+    """Whether a trailing stop can be left to the broker, also inside an OCO group."""
+    options: bool = False
+    """Whether options can be bought."""
+    settle: timedelta = timedelta(minutes=2)
+    """For how long a lookup of another broker may miss an order that is on its way or there."""

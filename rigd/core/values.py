@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,6 +154,19 @@ class Bar(NamedTuple):
     low: float
     close: float
     volume: float
+
+    @property
+    def sound(self) -> bool:
+        """Tell whether it may be traded on: finite, positive, open and close between low and high.
+
+        The comparisons are written so that a NaN is not sound.
+        """
+        _, opened, high, low, close, volume = self
+        return (
+            0.0 < low <= opened <= high < math.inf
+            and low <= close <= high
+            and 0.0 <= volume < math.inf
+        )
 
 
 @dataclass(frozen=True, slots=True)

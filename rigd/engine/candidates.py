@@ -1,7 +1,11 @@
 """Walk the ranked pool: filters, risk, order; on a rejection the next candidate (SPEC §3).
 
-Every step is recorded with its reason. The pool is never widened, and a candidate that was judged
-in this minute already, because the minute is run again after a crash, is not judged twice.
+A candidate is the symbol that gave the signal; what is ordered for it is its instrument, which is
+another symbol where a short side is taken by an inverse ETF (`short_side`): every row is about the
+candidate, every limit, size and order about the instrument, and the filters judge the candidate on
+its own bars. Every step is recorded with its reason. The pool is never widened, and a candidate
+that was judged in this minute already, because the minute is run again after a crash, is not judged
+twice.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from rigd.core.money import ZERO, notional
 from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import Candidate, Direction, Verdict
 from rigd.engine import sending
+from rigd.engine.short_side import Instrument, instrument_of
 from rigd.enhancements.chain import decide
 from rigd.enhancements.contract import FilterView
 from rigd.risk.approval import Approval, approve
@@ -104,7 +109,7 @@ def note_rejections(desk: Desk) -> None:
     for order in desk.orders.entries:
         if order.status is OrdStatus.REJECTED and not order.cum_qty:
             intent = order.intent
-            rows = desk.recorder.facts.rows(intent.strategy, intent.symbol, intent.signal_minute)
+            rows = desk.recorder.facts.rows(intent.strategy, intent.asked, intent.signal_minute)
             if not any(row.stage is Stage.BROKER for row in rows):
                 _refused(desk, _candidate_of(intent), order)
 
@@ -115,10 +120,12 @@ async def _try(desk: Desk, candidate: Candidate) -> bool:
     if any(row.outcome in _TURNED_DOWN for row in rows):
         return False
     checks: list[Check] = []
-    approval = _admit(desk, candidate, checks)
-    if approval is None:
+    admitted = _admit(desk, candidate, checks)
+    if admitted is None:
         return False
-    order = await sending.send(desk, _intent(desk, candidate, approval, checks))
+    bought, approval = admitted
+    intent = _intent(desk, candidate, bought, approval, checks)
+    order = await sending.send(desk, intent)
     if order.status is OrdStatus.REJECTED and not order.cum_qty:
         _refused(desk, candidate, order)
         return False
@@ -158,8 +165,8 @@ def _refusals(desk: Desk, minute: int) -> int:
 def _candidate_of(intent: OrderIntent) -> Candidate:
     return Candidate(
         strategy=intent.strategy,
-        symbol=intent.symbol,
-        direction=intent.direction,
+        symbol=intent.asked,
+        direction=Direction.SHORT if intent.signal_symbol else intent.direction,
         minute=intent.signal_minute,
         pool_rank=intent.pool_rank,
         fallback_level=intent.fallback_level,
@@ -167,27 +174,43 @@ def _candidate_of(intent: OrderIntent) -> Candidate:
     )
 
 
-def _admit(desk: Desk, candidate: Candidate, checks: list[Check]) -> Approval | None:
-    """Ask every filter and rule in order, up to the first no; the yeses go to `checks`."""
+def _admit(
+    desk: Desk, candidate: Candidate, checks: list[Check]
+) -> tuple[Candidate, Approval] | None:
+    """Ask every filter and rule in order, up to the first no; the yeses go to `checks`.
+
+    Returns
+    -------
+    tuple of Candidate and Approval
+        What is to be ordered, and its size; None after a no, which is on record then.
+    """
     gate = _gate(desk, candidate.strategy)
     if gate is not None:
         _turned_down(desk, candidate, checks, Stage.ROUTER, Outcome.BLOCKED, gate)
         return None
-    for verdict in decide(candidate, _filter_view(desk, candidate), desk.settings, desk.chain):
+    found = instrument_of(desk, candidate)
+    if not isinstance(found, Instrument):
+        _turned_down(desk, candidate, checks, Stage.ROUTER, Outcome.BLOCKED, found)
+        return None
+    bought = found.candidate
+    if found.verdict is not None:
+        checks.append(_check(Stage.ROUTER, found.verdict))
+    view = _filter_view(desk, candidate, bought)
+    for verdict in decide(candidate, view, desk.settings, desk.chain):
         if not verdict.allow:
             _turned_down(desk, candidate, checks, Stage.ENHANCEMENT, Outcome.BLOCKED, verdict)
             return None
         checks.append(_check(Stage.ENHANCEMENT, verdict))
-    approval = approve(candidate, _risk_view(desk, candidate), desk.settings)
+    approval = approve(bought, _risk_view(desk, bought), desk.settings)
     if not isinstance(approval, Approval):
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.BLOCKED, approval)
         return None
     checks.extend(_check(Stage.RISK, warning) for warning in approval.warnings)
     door = desk.door.admit(
-        symbol=candidate.symbol,
+        symbol=bought.symbol,
         qty=approval.qty,
-        price=candidate.reference_price,
-        reference=desk.mark(candidate.symbol),
+        price=bought.reference_price,
+        reference=desk.mark(bought.symbol),
         signals=_signals(desk, candidate),
         now=desk.clock.now(),
     )
@@ -197,7 +220,7 @@ def _admit(desk: Desk, candidate: Candidate, checks: list[Check]) -> Approval | 
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.REJECTED, door.verdict)
         return None
     checks.append(_check(Stage.RISK, approval.verdict))
-    return approval
+    return bought, approval
 
 
 def _check(stage: Stage, verdict: Verdict) -> Check:
@@ -240,7 +263,7 @@ def _gate(desk: Desk, strategy: str) -> Verdict | None:
 def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:
     """One entry per symbol: a strategy's own working or filled entry is no candidate any more."""
     return any(
-        order.intent.symbol == symbol
+        symbol in (order.intent.asked, order.intent.symbol)
         and order.intent.strategy == runner.name
         and (order.working or order.cum_qty > 0)
         for order in desk.orders.entries
@@ -261,11 +284,15 @@ def _candidate(
     )
 
 
-def _filter_view(desk: Desk, candidate: Candidate) -> FilterView:
+def _filter_view(desk: Desk, candidate: Candidate, bought: Candidate) -> FilterView:
+    """Return what the filters see: the candidate's own bars; its fund's fills count as its own."""
+    traded = frozenset(desk.portfolio.filled_symbols)
+    if bought.symbol in traded:
+        traded |= {candidate.symbol}
     return FilterView(
         bars=desk.bars[candidate.symbol],
         vix=desk.feed.vix(desk.day.day),
-        traded=frozenset(desk.portfolio.filled_symbols),
+        traded=traded,
         defense=desk.defense,
         day=desk.day.day,
         session=desk.day,
@@ -313,15 +340,21 @@ def _window_exposure(desk: Desk, strategy: str) -> Decimal:
 
 
 def _intent(
-    desk: Desk, candidate: Candidate, approval: Approval, checks: list[Check]
+    desk: Desk,
+    candidate: Candidate,
+    bought: Candidate,
+    approval: Approval,
+    checks: list[Check],
 ) -> OrderIntent:
+    mapped = bought.symbol != candidate.symbol
+    leg = f"entry/{candidate.symbol}" if mapped else "entry"
     return OrderIntent(
-        cl_ord_id=desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "entry"),
+        cl_ord_id=desk.order_id(candidate.strategy, bought.symbol, candidate.minute, leg),
         replaces="",
         strategy=candidate.strategy,
-        symbol=candidate.symbol,
-        direction=candidate.direction,
-        side=candidate.direction.entry_side,
+        symbol=bought.symbol,
+        direction=bought.direction,
+        side=bought.direction.entry_side,
         qty=approval.qty,
         ord_type=OrdType.MARKET,
         limit_price=None,
@@ -329,7 +362,7 @@ def _intent(
         oco_group="",
         purpose=Purpose.ENTRY,
         signal_minute=candidate.minute,
-        reference_price=candidate.reference_price,
+        reference_price=bought.reference_price,
         verdict_id=approval.verdict_id,
         exit_reason=None,
         note="",
@@ -337,6 +370,7 @@ def _intent(
         pool_rank=candidate.pool_rank,
         fallback_level=candidate.fallback_level,
         checks=tuple(checks),
+        signal_symbol=candidate.symbol if mapped else "",
     )
 
 

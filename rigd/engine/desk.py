@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
 from rigd.core.errors import DataError
@@ -16,7 +17,7 @@ from rigd.core.orders import Purpose
 from rigd.core.ports import Broker, Feed
 from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
-from rigd.engine.portfolio import Portfolio
+from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
 from rigd.enhancements.chain import build_chain
 from rigd.enhancements.contract import Enhancement
@@ -46,6 +47,10 @@ class Desk:
 
     Parameters
     ----------
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF.
+    bought_only
+        Symbols of the feed that are bought for others and are no candidates themselves.
     bars
         The session's bars so far, per symbol, oldest first.
     epoch
@@ -80,6 +85,8 @@ class Desk:
     session_cap: Decimal
     defense: bool
     expected_slippage: float
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
     runners: list[Runner] = field(default_factory=list)
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True
@@ -103,6 +110,11 @@ class Desk:
     def mark(self, symbol: str) -> Decimal:
         """Return the last bar's close of a symbol [currency/share]."""
         return price_from_float(self.bars[symbol][-1].close)
+
+    def exit_mark(self, position: Position) -> Decimal:
+        """Return the mark of what is held, or its entry price before its first bar."""
+        bars = self.bars.get(position.symbol)
+        return price_from_float(bars[-1].close) if bars else position.entry_price
 
     def runner(self, strategy: str) -> Runner:
         """Return the strategy of a name."""

@@ -8,6 +8,7 @@ counts at full size until the broker's own evidence ends it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,10 @@ _OPEN = frozenset({
 
 @dataclass(slots=True)
 class Order:
-    """One of our orders as the journal tells it."""
+    """One of our orders as the journal tells it.
+
+    `missed_at` is the instant of the first look-up of this process that did not find it, UTC.
+    """
 
     intent: OrderIntent
     status: OrdStatus = OrdStatus.PENDING_NEW
@@ -51,6 +55,7 @@ class Order:
     cancel_sent: bool = False
     reason: str = ""
     evidence: str = ""
+    missed_at: datetime | None = None
 
     @property
     def working(self) -> bool:
@@ -83,6 +88,7 @@ class Order:
             ord_type=intent.ord_type,
             limit_price=intent.limit_price,
             stop_price=intent.stop_price,
+            trail_fraction=intent.trail_fraction,
             oco_group=intent.oco_group,
         )
 
@@ -118,6 +124,10 @@ class OrderBook:
             if (purpose is None or order.intent.purpose is purpose)
             and (not symbol or order.intent.symbol == symbol)
         ]
+
+    def of(self, symbol: str) -> list[Order]:
+        """Return every order of a symbol, ended ones too, oldest first."""
+        return [order for order in self._orders.values() if order.intent.symbol == symbol]
 
     @property
     def idle(self) -> bool:

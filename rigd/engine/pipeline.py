@@ -65,7 +65,7 @@ def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
     try:
         if slice_.minute >= analysis_end:
             ranked = _ranked(desk, runner)
-        signals = _entries(runner, slice_.bars)
+        signals = _entries(runner, _candidates(desk, slice_.bars))
         if slice_.minute == analysis_end - 1:
             ranked = _ranked(desk, runner)
     except MemoryError:
@@ -76,7 +76,15 @@ def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
         return {}
     if ranked is not None:
         desk.recorder.record(ranked)
-    return signals
+    # No signal before the pool is known, though after a crash it may be on record already.
+    return signals if slice_.minute >= analysis_end - 1 else {}
+
+
+def _candidates(desk: Desk, bars: Mapping[str, Bar]) -> Mapping[str, Bar]:
+    """Return the bars of the symbols that may be candidates."""
+    if not desk.bought_only:
+        return bars
+    return {symbol: bar for symbol, bar in bars.items() if symbol not in desk.bought_only}
 
 
 def _entries(runner: Runner, bars: Mapping[str, Bar]) -> dict[str, float]:
@@ -102,7 +110,8 @@ def _ranked(desk: Desk, runner: Runner) -> PoolRanked | None:
     strategy, states = plan.strategy, runner.states
     scores = {symbol: strategy.score(state, plan.params) for symbol, state in states.items()}
     seen = {symbol: strategy.analysis_bars(state) for symbol, state in states.items()}
-    seen = dict.fromkeys(desk.feed.symbols, 0.0) | seen
+    watched = [symbol for symbol in desk.feed.symbols if symbol not in desk.bought_only]
+    seen = dict.fromkeys(watched, 0.0) | seen
     skipped = skip_reasons(scores, seen, plan.required_bars)
     fit = {symbol: score for symbol, score in scores.items() if symbol not in skipped}
     pool = rank(fit, pool_size(desk.settings.max_trades, desk.settings.candidate_multiplier))

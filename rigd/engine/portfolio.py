@@ -8,7 +8,7 @@ a trade's PnL equals the ledger's to the last digit.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from rigd.core.events import FillRecorded, NoteMade, OrderIntent, TradeClosed
 from rigd.core.money import PRICE_STEP, ZERO, notional
 from rigd.core.orders import ExecType, Purpose
-from rigd.core.values import Direction, ExitReason
-from rigd.strategy.exits import RangeState
+from rigd.core.values import Direction, ExitReason, Side
+from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,6 +67,7 @@ class Position:
     exit_time: datetime | None = None
     exit_reason: ExitReason = ExitReason.MANUAL
     flag: str = ""
+    executions: set[str] = field(default_factory=set)
     track: Track = field(default_factory=Track)
 
     @property
@@ -93,6 +94,23 @@ class Position:
         return (notional(mark, self.qty) - open_cost) * self.direction.sign
 
 
+def _opposite(fact: FillRecorded) -> FillRecorded:
+    """Return the execution that undoes another one: same price, other side, its commission back."""
+    back = {
+        Side.BUY: Side.SELL,
+        Side.SELL: Side.BUY,
+        Side.SELL_SHORT: Side.BUY_TO_COVER,
+        Side.BUY_TO_COVER: Side.SELL_SHORT,
+    }
+    return replace(
+        fact,
+        side=back[fact.side],
+        commission=-fact.commission,
+        purpose=Purpose.EXIT,
+        anomaly=str(ExecType.BUST),
+    )
+
+
 def _average(total: Decimal, qty: Decimal) -> Decimal:
     return (total / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN) if qty else ZERO
 
@@ -113,6 +131,8 @@ class Portfolio:
         self._open = session_open
         self._intents: dict[str, OrderIntent] = {}
         self._unrecorded: list[TradeClosed] = []
+        self._facts: dict[str, FillRecorded] = {}
+        self._adjusted: dict[str, Decimal] = {}
         self.positions: dict[str, Position] = {}
         self.trades: list[TradeClosed] = []
         self.filled_symbols: set[str] = set()
@@ -125,10 +145,12 @@ class Portfolio:
         return not self.positions
 
     def realised(self, strategy: str = "") -> Decimal:
-        """Return the profit of closed trades net of commissions [currency]."""
-        return sum(
-            (trade.pnl for trade in self.trades if not strategy or trade.strategy == strategy), ZERO
+        """Return the profit of closed trades net of commissions, as corrected [currency]."""
+        trades = (trade.pnl for trade in self.trades if not strategy or trade.strategy == strategy)
+        adjusted = (
+            amount for name, amount in self._adjusted.items() if not strategy or name == strategy
         )
+        return sum(trades, ZERO) + sum(adjusted, ZERO)
 
     def unrealised(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Return the open profit at the marks, net of commissions paid so far [currency]."""
@@ -165,17 +187,57 @@ class Portfolio:
     def _fold_fill(self, fill: FillRecorded) -> None:
         intent = self._intents[fill.cl_ord_id]
         if fill.exec_type is not ExecType.TRADE:
+            self._correct(fill, intent)
             return
+        self._facts[fill.exec_key] = fill
+        self._book(fill, intent)
+
+    def _correct(self, word: FillRecorded, intent: OrderIntent) -> None:
+        """Take back an execution, or book it again with other numbers.
+
+        Taken back, it is the opposite execution at its own price: cash, commission and position are
+        as if it had never been, and what it leaves open is for an exit at once. A new price of a
+        position that is open changes its average; of a closed trade, the realised profit alone.
+        """
+        fact = self._facts.pop(word.exec_ref_key, None)
+        if fact is None:
+            return
+        if word.exec_type is ExecType.BUST:
+            self._book(_opposite(fact), intent)
+            return
+        self._facts[word.exec_ref_key] = word
+        if word.qty != fact.qty:
+            self._book(_opposite(fact), intent)
+            self._book(word, intent)
+            return
+        sign = fact.side.sign
+        paid = notional(word.price, word.qty) - notional(fact.price, fact.qty)
+        fee = word.commission - fact.commission
+        self.cash_flow -= paid * sign + fee
+        position = self.positions.get(fact.symbol)
+        if position is None or fact.exec_key not in position.executions:
+            self._adjusted[intent.strategy] = (
+                self._adjusted.get(intent.strategy, ZERO) - paid * sign - fee
+            )
+            return
+        position.commission += fee
+        if sign == position.direction.sign:
+            position.entry_notional += paid
+        else:
+            position.exit_notional += paid
+
+    def _book(self, fill: FillRecorded, intent: OrderIntent) -> None:
         amount = notional(fill.price, fill.qty)
         self.cash_flow -= amount * fill.side.sign + fill.commission
         if fill.purpose is Purpose.ENTRY:
-            self.filled_symbols.add(fill.symbol)
+            self.filled_symbols |= {fill.symbol, intent.asked}
             self.entries.setdefault(intent.strategy, set()).add(fill.symbol)
         position = self.positions.get(fill.symbol)
         if position is None:
             position = self._opened(intent, fill)
         if fill.side.sign == position.direction.sign:
             self._grow(position, fill, fill.qty, amount, fill.commission)
+            position.executions.add(fill.exec_key)
             return
         closing = min(fill.qty, position.qty)
         closing_amount = notional(fill.price, closing)
@@ -183,6 +245,7 @@ class Portfolio:
         if fill.qty > closing:
             rest = fill.qty - closing
             turned = self._opened(intent, fill)
+            turned.executions.add(fill.exec_key)
             self._grow(turned, fill, rest, amount - closing_amount, ZERO)
 
     def _opened(self, intent: OrderIntent, fill: FillRecorded) -> Position:
@@ -217,12 +280,13 @@ class Portfolio:
         qty: Decimal,
         amount: Decimal,
     ) -> None:
+        position.executions.add(fill.exec_key)
         position.exit_qty += qty
         position.exit_notional += amount
         position.commission += fill.commission
         position.exit_time = fill.ts
         position.exit_reason = intent.exit_reason or ExitReason.MANUAL
-        position.flag = position.flag or intent.note
+        position.flag = position.flag or intent.note or _taken_back(fill)
         if position.qty == 0:
             del self.positions[fill.symbol]
             self._unrecorded.append(self._closed(position))
@@ -250,3 +314,8 @@ class Portfolio:
 def minute_start(session_open: datetime, minute: int) -> datetime:
     """Return the instant at which a minute of the session starts, UTC."""
     return session_open + timedelta(minutes=minute)
+
+
+def _taken_back(fill: FillRecorded) -> str:
+    """Return the flag of a trade that an execution ended which was taken back."""
+    return fill.anomaly if fill.anomaly == ExecType.BUST else ""

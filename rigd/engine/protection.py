@@ -2,8 +2,11 @@
 
 Before each minute the levels of the coming bar are known: the stop (the tighter of hard stop and
 trailing stop) and the target (the nearer of target and VWAP touch) rest at the broker as one group
-that cancels itself. When a level moved, its order is replaced. At the time exit the group is
-cancelled first and the position closed at market, so that nothing can close it twice.
+that cancels itself. When a level moved, its order is replaced. Where the broker has trailing stops
+of its own and the trail is a plain fraction, the stop is left to it with the same numbers: it is
+replaced only when the trail tightens or the position grows. A broker that refuses one is not asked
+for another in that symbol; the engine trails itself from the same minute on. At the time exit the
+group is cancelled first and the position closed at market, so that nothing can close it twice.
 """
 
 from __future__ import annotations
@@ -15,10 +18,18 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import OrderIntent
 from rigd.core.money import level_from_float
-from rigd.core.orders import OrdType, Purpose
+from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
-from rigd.strategy.exits import average_range, higher, levels, observe_range
+from rigd.strategy.exits import levels
+from rigd.strategy.trailing import (
+    average_range,
+    follow,
+    follows_fraction_alone,
+    higher,
+    observe_range,
+    trail_in_force,
+)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -99,7 +110,7 @@ async def close_position(desk: Desk, position: Position, label: int, reason: Exi
             oco_group="",
             purpose=Purpose.EXIT,
             signal_minute=position.signal_minute,
-            reference_price=desk.mark(position.symbol),
+            reference_price=desk.exit_mark(position),
             verdict_id="",
             exit_reason=reason,
             note="",
@@ -117,8 +128,24 @@ async def _protect(desk: Desk, position: Position, minute: int, label: str) -> N
     if desk.orders.working(Purpose.EXIT, position.symbol):
         return
     stop, target = _levels(desk, position, minute)
-    await _rest(desk, position, Purpose.STOP, stop, label)
+    trail = _native_trail(desk, position, minute)
+    await _rest(desk, position, Purpose.STOP, stop, label, trail)
     await _rest(desk, position, Purpose.TARGET, target, label)
+
+
+def _native_trail(desk: Desk, position: Position, minute: int) -> Decimal | None:
+    """Return the fraction that the broker trails by itself; None where the engine trails."""
+    plan = desk.runner(position.strategy).plan
+    if not (desk.broker.capabilities.native_trailing and follows_fraction_alone(plan.rules)):
+        return None
+    if any(_is_refused_trail(order) for order in desk.orders.of(position.symbol)):
+        return None
+    return level_from_float(trail_in_force(plan.window.exit_minute - minute, plan.rules))
+
+
+def _is_refused_trail(order: Order) -> bool:
+    refused = order.status is OrdStatus.REJECTED
+    return refused and order.intent.ord_type is OrdType.TRAILING_STOP
 
 
 def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
@@ -140,7 +167,7 @@ def _levels(desk: Desk, position: Position, minute: int) -> tuple[float, float]:
 
 def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     """Return the position's track with every bar that is complete."""
-    track, bars = position.track, desk.bars[position.symbol]
+    track, bars = position.track, desk.bars.get(position.symbol, [])
     if track.seen == len(bars):
         return track
     entered = (position.entry_time - desk.day.open) // MINUTE
@@ -148,7 +175,7 @@ def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     sign = position.direction.sign
     for bar in islice(bars, track.seen, None):
         if bar.minute >= entered:
-            track.best = higher(sign, track.best, bar.high if sign > 0 else bar.low)
+            track.best = follow(sign, track.best, bar.high, bar.low)
         if rules.vwap_touch:
             track.turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
             track.volume += bar.volume
@@ -158,8 +185,18 @@ def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     return track
 
 
-async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, label: str) -> None:
-    """Make the broker hold one order at a level, replacing the one that it has."""
+async def _rest(
+    desk: Desk,
+    position: Position,
+    purpose: Purpose,
+    level: float,
+    label: str,
+    trail: Decimal | None = None,
+) -> None:
+    """Make the broker hold one order at a level, replacing the one that it has.
+
+    With `trail` the broker moves the level by itself from there on.
+    """
     resting = desk.orders.working(purpose, position.symbol)
     current = resting[-1] if resting else None
     if not math.isfinite(level) or level <= 0.0:
@@ -167,13 +204,19 @@ async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, 
             await sending.cancel(desk, current, "level switched off")
         return
     price = level_from_float(level)
-    if current is not None and (current.in_doubt or _says(current, price, position.qty)):
+    if current is not None and (current.in_doubt or _says(current, price, position.qty, trail)):
         return
-    cl_ord_id = _leg(desk, position, f"{purpose}/{label}")
+    leg = purpose if trail is None else "trail"
+    cl_ord_id = _leg(desk, position, f"{leg}/{label}")
     if cl_ord_id in desk.orders or desk.portfolio.positions.get(position.symbol) is not position:
         return
+    if current is not None and not desk.broker.capabilities.native_replace:
+        await sending.cancel(desk, current, "level moved, and this broker replaces no orders")
+        if current.working or desk.portfolio.positions.get(position.symbol) is not position:
+            return
+        current = None
     stop = purpose is Purpose.STOP
-    await sending.send(
+    sent = await sending.send(
         desk,
         OrderIntent(
             cl_ord_id=cl_ord_id,
@@ -183,23 +226,35 @@ async def _rest(desk: Desk, position: Position, purpose: Purpose, level: float, 
             direction=position.direction,
             side=position.direction.exit_side,
             qty=position.qty,
-            ord_type=OrdType.STOP if stop else OrdType.LIMIT,
+            ord_type=_ord_type(stop=stop, trails=trail is not None),
             limit_price=None if stop else price,
             stop_price=price if stop else None,
+            trail_fraction=trail,
             oco_group=position.entry_id,
             purpose=purpose,
             signal_minute=position.signal_minute,
-            reference_price=desk.mark(position.symbol),
+            reference_price=desk.exit_mark(position),
             verdict_id="",
             exit_reason=ExitReason.STOP_LOSS if stop else ExitReason.TARGET_HIT,
             note="",
             epoch=desk.epoch,
         ),
     )
+    if _is_refused_trail(sent):
+        await _rest(desk, position, purpose, level, label)
 
 
-def _says(order: Order, price: Decimal, qty: Decimal) -> bool:
+def _ord_type(*, stop: bool, trails: bool) -> OrdType:
+    if not stop:
+        return OrdType.LIMIT
+    return OrdType.TRAILING_STOP if trails else OrdType.STOP
+
+
+def _says(order: Order, price: Decimal, qty: Decimal, trail: Decimal | None) -> bool:
+    """Tell whether an order rests where it should; where it trails to is the broker's business."""
     intent = order.intent
+    if trail is not None or intent.trail_fraction is not None:
+        return intent.trail_fraction == trail and order.leaves_qty == qty
     resting_price = intent.stop_price if intent.ord_type is OrdType.STOP else intent.limit_price
     return resting_price == price and order.leaves_qty == qty
 

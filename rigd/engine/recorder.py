@@ -81,7 +81,7 @@ class Facts:
                 self.signals.setdefault(record.strategy, set()).add((record.symbol, record.minute))
         elif isinstance(record, OrderIntent):
             if record.purpose is Purpose.ENTRY:
-                signal = (record.symbol, record.signal_minute)
+                signal = (record.asked, record.signal_minute)
                 self.signals.setdefault(record.strategy, set()).add(signal)
         elif isinstance(record, StateChanged):
             self.state = record.state

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 NOT_SENT = "not sent"
 """Evidence of an order that ended without reaching the broker."""
 
+NOT_FOUND = "not found"
+"""Evidence of an order that the broker did not show for longer than it takes to show one."""
+
 _HALTING = frozenset({"overfill", *map(str, (ExecType.BUST, ExecType.CORRECT))})
 
 _NOTHING_LEFT = (Unavailable, RateLimited, AuthError, NotSupported)
@@ -226,10 +229,41 @@ async def look_up(desk: Desk, order: Order) -> bool:
         if update is not None:
             desk.recorder.record(update)
         return True
-    if order.in_doubt and desk.broker.capabilities.authoritative_lookup:
+    if not order.in_doubt:
+        return False
+    if desk.broker.capabilities.authoritative_lookup:
         reason = "looked up and not found: it never arrived"
         desk.recorder.record(desk.orders.rejection_of(order, reason, evidence=NOT_SENT))
+    elif await _is_gone(desk, order):
+        reason = f"not found for {desk.broker.capabilities.settle}, nor an execution of it"
+        desk.recorder.record(desk.orders.rejection_of(order, reason, evidence=NOT_FOUND))
     return False
+
+
+async def _is_gone(desk: Desk, order: Order) -> bool:
+    """Tell whether an order that was not found never arrived (FAULTS §4.2 O08)."""
+    # Two look-ups, further apart than an order may take to show, must have missed it, and the
+    # broker's executions and its position in the symbol must agree that nothing of it happened;
+    # what others traded in the account is taken out.
+    now = desk.clock.now()
+    order.missed_at = order.missed_at or now
+    if now - order.missed_at < desk.broker.capabilities.settle:
+        return False
+    symbol = order.intent.symbol
+    try:
+        fills = await desk.broker.fills(desk.day.open)
+        theirs = [p.qty for p in await desk.broker.positions() if p.symbol == symbol]
+    except BrokerError as error:
+        record_error(desk, error, order.intent.strategy, f"not found {order.intent.cl_ord_id}")
+        return False
+    of_others = ZERO
+    for fill in fills:
+        take_fill(desk, fill)
+        if fill.cl_ord_id not in desk.orders and fill.symbol == symbol:
+            of_others += fill.side.sign * fill.qty
+    held = desk.portfolio.positions.get(symbol)
+    agreed = sum(theirs, ZERO) == of_others + (held.signed_qty if held else ZERO)
+    return order.in_doubt and agreed
 
 
 def record_error(

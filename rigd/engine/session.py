@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import BrokerError, ExitCode
+from rigd.core.errors import BrokerError, DataError, ExitCode
 from rigd.core.events import (
     AlertRaised,
     Command,
@@ -31,9 +31,10 @@ from rigd.core.lifecycle import (
     group_of,
     may_follow,
 )
-from rigd.core.values import ExitReason
+from rigd.core.orders import Purpose
+from rigd.core.values import ExitReason, MarketSlice
 from rigd.engine import candidates, pipeline, protection, recovery, sending
-from rigd.engine.portfolio import STALE_EXIT
+from rigd.engine.portfolio import STALE_EXIT, minute_start
 from rigd.engine.updating import Updating
 from rigd.risk.defense import limits_in_force
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from rigd.core.events import Reconciled
-    from rigd.core.values import MarketSlice
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
@@ -133,6 +133,7 @@ class Session:
         self._unsent: list[Order] = []
         self._watched = -1
         self._next_step = -1
+        self._reconciled = False
         self.closing: Closing | None = None
         self.closed: SessionClosed | None = None
 
@@ -153,8 +154,8 @@ class Session:
         self.closing = self._interrupted_closing()
         desk.entries_allowed = self.closing is None
         self._unsent = await recovery.settle_unanswered(desk)
-        await self._reconcile("resume" if desk.recorder.facts.resumed else "start")
-        await self._send_unsent()
+        if await self._reconcile("resume" if desk.recorder.facts.resumed else "start"):
+            await self._send_unsent()
         if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
             self._record_latch()
         if self.closing is not None:
@@ -171,7 +172,7 @@ class Session:
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
         self._updating.follow(slice_.minute)
-        pipeline.step(self.desk, slice_)
+        pipeline.step(self.desk, _sound(slice_))
         self._minute = slice_.minute
 
     def update(self, minute: int) -> None:
@@ -184,12 +185,17 @@ class Session:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
         self.obey()
         if self.closing is not None:
+            if not self._reconciled and await self._reconcile("resume"):
+                await self._send_unsent()
             await self._close_out()
             return
         self._walk_states(minute)
         desk = self.desk
         if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
-            await self._reconcile("gap")
+            if await self._reconcile("gap"):
+                await self._send_unsent()
+            if not self._reconciled:
+                return
         if not desk.orders.idle:
             await self._settle_doubts()
             await self._expire_entries(minute)
@@ -226,7 +232,7 @@ class Session:
     async def after_open(self, minute: int) -> None:
         """Book what filled at the open and protect it within the same bar."""
         await sending.drain(self.desk)
-        if self.closing is None and not self.desk.portfolio.flat:
+        if self.closing is None and self._reconciled and not self.desk.portfolio.flat:
             await protection.protect_all(self.desk, minute, opened=True)
 
     async def after_trading(self) -> None:
@@ -239,6 +245,10 @@ class Session:
         """Decide on the closed bars of a minute."""
         desk = self.desk
         self._minute = slice_.minute
+        sound = _sound(slice_)
+        if sound is not slice_:
+            self._note_unsound(slice_)
+            slice_ = sound
         self.obey()
         if self.closing is None:
             await pipeline.run(desk, slice_)
@@ -275,7 +285,12 @@ class Session:
         """
         desk = self.desk
         await sending.drain(desk)
-        outcome = await self._reconcile("end")
+        outcome = None
+        for _ in range(LAST_ATTEMPTS):
+            outcome = await self._reconcile("end")
+            if outcome is not None:
+                await self._send_unsent()
+                break
         agreed = outcome is not None and outcome.agreed
         flat = desk.portfolio.flat and desk.orders.idle and agreed
         if self.closing is None:
@@ -331,15 +346,33 @@ class Session:
         """Send what a crash kept from being sent; an entry only while new risk is allowed."""
         unsent, self._unsent = self._unsent, []
         for order in unsent:
+            self.obey()
             if not order.working:
                 continue
-            if order.is_entry and not self._may_enter():
-                text = "cut off before it was sent, and no new risk is allowed now"
+            late = self._too_late(order)
+            if late:
+                text = f"cut off before it was sent, and {late}"
                 update = self.desk.orders.rejection_of(order, text, evidence=sending.NOT_SENT)
                 self.desk.recorder.record(update)
             else:
                 await sending.transmit(self.desk, order)
         candidates.note_rejections(self.desk)
+
+    def _too_late(self, order: Order) -> str:
+        """Return why an order that was cut off must not be sent any more; blank when it may."""
+        desk, intent = self.desk, order.intent
+        if order.is_entry:
+            known = minute_start(desk.day.open, intent.signal_minute + 1)
+            if desk.clock.now() - known > protection.MINUTE:
+                return "its signal is old"
+            return "" if self._may_enter() else "no new risk is allowed now"
+        held = desk.portfolio.positions.get(intent.symbol)
+        if held is None or held.direction.exit_side is not intent.side or intent.qty > held.qty:
+            return "what it would close is not held any more"
+        others = [each for each in desk.orders.working(symbol=intent.symbol) if each is not order]
+        if intent.purpose is Purpose.EXIT and others:
+            return "other orders of the symbol work"
+        return ""
 
     def _may_enter(self) -> bool:
         mode = self.desk.recorder.facts.risk_mode
@@ -353,8 +386,9 @@ class Session:
             wanted.append(Closing.LOSS)
         if facts.fatal:
             wanted.append(Closing.FATAL)
-        if Closing.SHUTDOWN in wanted and group_of(self.state) is StateGroup.DOWN:
-            wanted = [each for each in wanted if each in {Closing.SHUTDOWN, Closing.FATAL}]
+        if group_of(self.state) is StateGroup.DOWN:
+            # A shutdown is only ever finished, whatever was asked for while it was under way.
+            wanted = [Closing.SHUTDOWN, *(each for each in wanted if each is Closing.FATAL)]
         return max(wanted, key=_RANK.index, default=None)
 
     def _take_command(self, record: CommandObeyed) -> None:
@@ -414,7 +448,7 @@ class Session:
         """Compare with the broker; without its answer no new risk is taken."""
         self.desk.gap_seen = False
         try:
-            return await recovery.reconcile(
+            outcome = await recovery.reconcile(
                 self.desk, reason, self._opening_cash, frozenset(map(id, self._unsent))
             )
         except BrokerError as error:
@@ -422,6 +456,15 @@ class Session:
             sending.record_error(self.desk, error, "", f"reconcile: {reason}")
             sending.suspend(self.desk, "the broker does not answer")
             return None
+        self._reconciled = True
+        return outcome
+
+    def _note_unsound(self, slice_: MarketSlice) -> None:
+        """Record the bars that must not be traded on; they count as missing (FAULTS M20)."""
+        for symbol, bar in slice_.bars.items():
+            if not bar.sound:
+                error = DataError(f"a bar must be finite, positive, low to high; was {bar}")
+                sending.record_error(self.desk, error, "", f"bar of {symbol}")
 
     async def _closing_cash(self) -> Decimal:
         """Return the broker's cash, or what it must be by our fills when it does not answer."""
@@ -552,3 +595,14 @@ class Session:
     def _set_mode(self, mode: RiskMode, reason: str) -> None:
         if self.desk.recorder.facts.risk_mode is not mode:
             self.desk.recorder.record(RiskModeChanged(mode=mode, reason=reason))
+
+
+def _sound(slice_: MarketSlice) -> MarketSlice:
+    """Return a minute without the bars that must not be traded on; the minute itself if it is."""
+    for bar in slice_.bars.values():
+        if not bar.sound:
+            break
+    else:
+        return slice_
+    bars = {symbol: bar for symbol, bar in slice_.bars.items() if bar.sound}
+    return MarketSlice(slice_.minute, slice_.start, bars)

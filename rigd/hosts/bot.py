@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rigd.config.demo import demo_env_text, demo_identity
 from rigd.config.env_file import EnvFile, parse_env_file
 from rigd.config.identity import IdentityFile, read_identity
+from rigd.config.inverse_etfs import InverseEtfs, read_inverse_etfs
 from rigd.config.lines import decode
 from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
@@ -48,6 +49,8 @@ class Bot:
         Its settings.
     settings_source
         The file that they came from, for people.
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF.
     """
 
     home: Home
@@ -56,6 +59,7 @@ class Bot:
     identity_file: IdentityFile
     settings: Settings
     settings_source: str
+    inverse_etfs: InverseEtfs
 
     @property
     def marks(self) -> dict[str, str | bool]:
@@ -192,6 +196,7 @@ def open_bot(home: Home, version_file: Path) -> Bot:
         identity_file=identity_file,
         settings=settings,
         settings_source=f"env/{source}",
+        inverse_etfs=read_inverse_etfs(files),
     )
 
 

@@ -258,6 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lost-reply-rate", type=float, default=0.0)
     parser.add_argument("--refused-cancel-rate", type=float, default=0.0)
     parser.add_argument("--starting-cash", type=Decimal, default=Decimal(100_000))
+    parser.add_argument("--native-trailing", action="store_true")
     return parser
 
 
@@ -273,6 +274,7 @@ def _model(options: argparse.Namespace) -> SimModel:
         lost_reply_rate=options.lost_reply_rate,
         refused_cancel_rate=options.refused_cancel_rate,
         starting_cash=options.starting_cash,
+        native_trailing=options.native_trailing,
     )
 
 

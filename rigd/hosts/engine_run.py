@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config import hot
+from rigd.config.inverse_etfs import keep_version
 from rigd.config.sources import checkout
 from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
@@ -79,7 +80,7 @@ class EngineRun:
         self._bot = bot
         self._request = request
         self._clock = clock
-        self.plan = make_plan(bot.settings, request)
+        self.plan = make_plan(bot.settings, request, bot.inverse_etfs)
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         self._flags = flags = ControlFolder(bot.home.control, clock, ids)
@@ -178,6 +179,8 @@ class EngineRun:
             exchange = self._open_exchange(exchange_log)
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
+            if self.plan.mapping:
+                keep_version(env_door(self._bot.home), self.plan.inverse_etfs)
             dry_run_log = self._open_dry_run_log()
             self._projections = Projections(
                 self._journal, ledger, self._registry, self._key(), dry_run_log
@@ -295,6 +298,7 @@ class EngineRun:
         pairs = (
             ("bars", started.data_digest != self.plan.feed.digest),
             ("settings", bool(keys)),
+            ("inverse ETFs", mapping_of(entries) != self.plan.mapping),
         )
         changed = [what for what, differs in pairs if differs]
         if changed:
@@ -439,6 +443,12 @@ class EngineRun:
         } | more
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
         self._registry.write("kernel.json", content, writer="rigd.hosts.session")
+
+
+def mapping_of(entries: Sequence[Entry]) -> str:
+    """Return what a session's record says of its table of inverse ETFs; blank without one."""
+    notes = (entry.record for entry in entries if isinstance(entry.record, NoteMade))
+    return next((note.text for note in notes if note.topic == wiring.MAPPING_NOTE), "")
 
 
 def read_latch(path: Path) -> LatchState:

@@ -150,7 +150,7 @@ class Launcher:
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request)
+        plan = make_plan(bot.settings, request, bot.inverse_etfs)
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             self._refuse_flags()

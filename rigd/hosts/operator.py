@@ -6,9 +6,11 @@ import getpass
 import json
 from typing import TYPE_CHECKING
 
+from rigd.config.inverse_etfs import change_inverse_etfs
 from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
 from rigd.hosts import build_check
+from rigd.hosts.bot import env_door
 from rigd.hosts.engine_run import latch_text, read_latch
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
@@ -135,6 +137,48 @@ def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "
         with Registry(home) as registry:
             audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
     return done
+
+
+def change_mapping(bot: Bot, changes: dict[str, str], reason: str, clock: ControlClock) -> str:
+    """Change the table of inverse ETFs of a home.
+
+    Parameters
+    ----------
+    bot
+        The bot of the home.
+    changes
+        Symbol to inverse ETF; blank takes the symbol out.
+    reason
+        Why; kept in the audit log.
+    clock
+        The control clock; the new version is dated by it.
+
+    Returns
+    -------
+    str
+        What was done, for people.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given or the table would be wrong; nothing is written then.
+    """
+    if not reason.strip():
+        msg = "a change of the inverse ETFs must give a reason, found none"
+        raise ConfigError(msg, fix="rigd mapping set SPY=SH --reason 'why'")
+    before = bot.inverse_etfs
+    table = change_inverse_etfs(env_door(bot.home), changes, clock.now().date())
+    with Registry(bot.home) as registry:
+        fields = {
+            "before": before.version,
+            "after": table.version,
+            "changes": changes,
+            "digest": table.digest,
+            "reason": reason,
+            "profile": bot.profile.value,
+        }
+        audit(registry, clock, "mapping_changed", fields)
+    return f"inverse ETFs: {before.name} → {table.name}, {len(table.pairs)} pairs"
 
 
 def audit(

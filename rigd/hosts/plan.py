@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING
 
 from rigd.calendar.exchange import next_session, previous_session, session, trades_on
 from rigd.config.choices import BrokerCode
+from rigd.config.inverse_etfs import SHIPPED
 from rigd.core.errors import ConfigError, DataError
-from rigd.hosts.wiring import Plan, session_day, session_settings, windows
+from rigd.hosts.wiring import Plan, buys_inverse, session_day, session_settings, windows
 from rigd.market.feed import open_feed
 from rigd.market.files import data_root
 from rigd.market.fundamentals import find_fundamentals
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rigd.config.inverse_etfs import InverseEtfs
     from rigd.config.schema import Settings
     from rigd.core.values import SessionDay
     from rigd.hosts.request import SessionRequest
     from rigd.market.feed import DayFeed
 
 
-def make_plan(settings: Settings, request: SessionRequest) -> Plan:
+def make_plan(
+    settings: Settings, request: SessionRequest, inverse_etfs: InverseEtfs = SHIPPED
+) -> Plan:
     """Return what a session would run on.
 
     Parameters
@@ -30,6 +36,11 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
         The bot's settings.
     request
         What is asked for.
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF. The funds of the symbols
+        asked for are read with them, where there are bars. They are bought only: a fund is a
+        candidate of its own when it is asked for by name. Where no symbol is named, every symbol
+        of the folder is a candidate but the funds of others.
 
     Returns
     -------
@@ -42,18 +53,32 @@ def make_plan(settings: Settings, request: SessionRequest) -> Plan:
     _require_trading_day(chosen, day)
     windows(chosen, day)
     if not request.data:
-        feed = sample_feed(day, request.symbols)
-        return Plan(settings=chosen, day=day, feed=feed, test_mode=request.test_mode)
+        return Plan(
+            settings=chosen,
+            day=day,
+            feed=sample_feed(day, request.symbols),
+            inverse_etfs=inverse_etfs,
+            test_mode=request.test_mode,
+        )
     folder = Path(request.data).expanduser().absolute()
+    maps = buys_inverse(chosen)
     feed = open_feed(
-        folder, day, request.symbols, request.bar_stamp, previous=previous_session(day.day)
+        folder,
+        day,
+        request.symbols,
+        request.bar_stamp,
+        previous=previous_session(day.day),
+        optional=_funds(request.symbols, inverse_etfs) if maps else (),
     )
     _require_all(feed)
+    funds = _funds(request.symbols or feed.symbols, inverse_etfs) if maps else ()
     return Plan(
         settings=chosen,
         day=day,
         feed=feed,
+        inverse_etfs=inverse_etfs,
         fundamentals=find_fundamentals(data_root(folder)),
+        bought_only=frozenset(funds) & set(feed.symbols) - set(request.symbols),
         test_mode=request.test_mode,
     )
 
@@ -64,6 +89,10 @@ def _day(request: SessionRequest) -> SessionDay:
     if request.test_mode and not request.data and session(asked) is None:
         return next_session(asked)
     return session_day(asked)
+
+
+def _funds(symbols: Sequence[str], table: InverseEtfs) -> tuple[str, ...]:
+    return tuple(sorted({fund for symbol in symbols if (fund := table.of(symbol))}))
 
 
 def _require_simulated(settings: Settings) -> None:

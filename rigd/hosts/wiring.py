@@ -14,8 +14,10 @@ from rigd.broker.simulated.model import SimModel
 from rigd.calendar import exchange as calendar
 from rigd.calendar.windows import WindowKeys, describe, plan
 from rigd.config import hot
+from rigd.config.choices import ShortType
 from rigd.config.digest import digest
 from rigd.config.dry_run import NOTE, dry_run
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.parse import override
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
@@ -63,6 +65,8 @@ if TYPE_CHECKING:
     from rigd.hosts.request import SessionRequest
 
 CURRENCY = "USD"
+MAPPING_NOTE = "inverse_etfs"
+"""Topic of the note that names the table of inverse ETFs of a session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,10 @@ class Plan:
         Whether it is a dry run (document 070, TEST_MODE).
     fundamentals
         Companies' metrics that lie beside the bars; None where there are none.
+    inverse_etfs
+        Which fund is bought where a short side is taken by InverseETF.
+    bought_only
+        Symbols of the feed that are bought for others and are no candidates themselves.
     """
 
     settings: Settings
@@ -88,6 +96,16 @@ class Plan:
     feed: DayFeed
     test_mode: bool = False
     fundamentals: FundamentalsSource | None = None
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
+
+    @property
+    def mapping(self) -> str:
+        """The table of inverse ETFs that the session uses, for its record; blank without one."""
+        if not buys_inverse(self.settings):
+            return ""
+        table, funds = self.inverse_etfs, ", ".join(sorted(self.bought_only)) or "none"
+        return f"{table.name}, {len(table.pairs)} pairs, {table.digest[:16]}; bought only: {funds}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +147,12 @@ def session_day(day: date) -> SessionDay:
         msg = f"{day.isoformat()} must be a session of the exchange XNYS, found none on that day"
         raise ConfigError(msg, fix="choose a trading day: no weekend, no holiday")
     return found
+
+
+def buys_inverse(settings: Settings) -> bool:
+    """Tell whether a strategy that runs takes its short side by inverse ETFs."""
+    names = router.sequence(settings)
+    return any(settings.strategy(name).short_type is ShortType.INVERSE_ETF for name in names)
 
 
 def session_settings(settings: Settings, request: SessionRequest) -> Settings:
@@ -244,6 +268,8 @@ async def open_session(
         session_cap=started.session_cap,
         defense=settings.defense_mode_active,
         expected_slippage=_expected_slippage(settings),
+        inverse_etfs=what.inverse_etfs,
+        bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
     )
@@ -343,6 +369,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
         recorder.record(NoteMade(topic="settings", text=warning))
     if what.test_mode:
         recorder.record(NoteMade(topic="test_mode", text=NOTE))
+    if what.mapping:
+        recorder.record(NoteMade(topic=MAPPING_NOTE, text=what.mapping))
     for item in planned:
         window = item.window
         recorder.record(NoteMade(topic="window", text=describe(what.day, item)))

@@ -169,6 +169,7 @@ def open_feed(
     zone: ZoneInfo | None = None,
     vix_file: Path | None = None,
     label: str = FILES_LABEL,
+    optional: Sequence[str] = (),
 ) -> DayFeed:
     """Read one session from a folder of files; `rigd.market.files` says what they must hold.
 
@@ -190,6 +191,8 @@ def open_feed(
         Daily VIX closes; without it the ``vix`` folder beside the bars, if there is one.
     label
         What the data is, for every title.
+    optional
+        Symbols that are read beside those asked for, where the folder has them.
 
     Returns
     -------
@@ -201,7 +204,7 @@ def open_feed(
     DataError
         If there are no bars, a symbol has no file, or a file is malformed.
     """
-    bars = BarFolder(folder, symbols, BarStamp(bar_stamp), zone)
+    bars = BarFolder(folder, symbols, BarStamp(bar_stamp), zone, optional)
     return day_feed(bars, session, previous=previous, vix=open_vix(folder, vix_file), label=label)
 
 

@@ -102,6 +102,8 @@ class BarFolder:
         Whether stamps are the starts or the ends of bars.
     zone
         The zone of stamps that carry none; None refuses them.
+    optional
+        Symbols that are read beside those asked for, where the folder has them.
 
     Raises
     ------
@@ -116,10 +118,12 @@ class BarFolder:
         symbols: Sequence[str] = (),
         bar_stamp: BarStamp = BarStamp.START,
         zone: ZoneInfo | None = None,
+        optional: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self._found = _find_files(folder, bar_stamp)
         self._wanted = frozenset(require_symbol(symbol) for symbol in symbols)
+        self._optional = frozenset(require_symbol(symbol) for symbol in optional)
         self._series: dict[str, list[Series]] = {}
         self._spreads: dict[str, dict[int, float]] = {}
         self._days: dict[str, tuple[date, ...]] = {}
@@ -225,7 +229,7 @@ class BarFolder:
             self._spreads.setdefault(symbol, {}).update(spreads)
 
     def _skips(self, symbol: str) -> bool:
-        return bool(self._wanted) and symbol not in self._wanted
+        return bool(self._wanted) and symbol not in self._wanted | self._optional
 
     def _session_bars(
         self, symbol: str, session: SessionDay, dropped: list[Dropped], findings: Findings

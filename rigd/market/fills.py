@@ -113,3 +113,23 @@ def exit_fill(code: int, price: float, slippage: float, direction: float) -> flo
     if code in (STOP_HIT, STOP_GAPPED):
         return price * (1.0 - direction * slippage)
     return price
+
+
+def trail_behind(direction: float, peak: float, fraction: float) -> float:
+    """Return the level that lies a fraction behind a peak.
+
+    Parameters
+    ----------
+    direction
+        +1 for a long position, -1 for a short one, whose peak is a trough.
+    peak
+        The best price so far [currency/share].
+    fraction
+        Of the peak; NaN is off.
+
+    Returns
+    -------
+    float
+        [currency/share], unrounded.
+    """
+    return peak * (1.0 - direction * fraction)

@@ -238,42 +238,58 @@ def _counted(counts: Counter[tuple[str, str, str]]) -> tuple[Blocked, ...]:
     return tuple(Blocked(str(s), rule, reason, count) for (s, rule, reason), count in ordered)
 
 
+def _mapped(records: Iterable[Record], strategy: str) -> list[OrderIntent]:
+    """Return the entries of a strategy that ordered another symbol than gave the signal."""
+    return [
+        r
+        for r in records
+        if isinstance(r, OrderIntent) and r.strategy == strategy and r.signal_symbol
+    ]
+
+
 def _chain(entries: Sequence[Entry], strategy: str, symbol: str) -> list[str]:
+    pairs = [{r.symbol, r.asked} for r in _mapped((e.record for e in entries), strategy)]
+    names = {symbol}.union(*(pair for pair in pairs if symbol in pair))
     orders = {
         e.record.cl_ord_id: e.record
         for e in entries
         if isinstance(e.record, OrderIntent)
-        and (e.record.strategy, e.record.symbol) == (strategy, symbol)
+        and e.record.strategy == strategy
+        and e.record.symbol in names
     }
     lines = []
     for entry in entries:
         record = entry.record
         asked = judgements(record) if isinstance(record, OrderIntent) else ()
         for each in (*asked, record):
-            told = _step(each, strategy, symbol, orders)
-            if told:
-                lines.append(f"  {iso(entry.at)}  {one_line(told)}")
+            told = _step(each, strategy, names, orders)
+            lines += [f"  {iso(entry.at)}  {one_line(line)}" for line in told]
     return [strategy, *lines] if lines else []
 
 
-def _step(record: Record, strategy: str, symbol: str, orders: dict[str, OrderIntent]) -> str:
+def _step(
+    record: Record, strategy: str, names: set[str], orders: dict[str, OrderIntent]
+) -> list[str]:
     tell = _STEPS.get(type(record))
     if tell is None:
-        return ""
+        return []
     owner = orders.get(getattr(record, "cl_ord_id", ""))
     if getattr(record, "strategy", strategy if owner else "") != strategy:
-        return ""
-    if getattr(record, "symbol", symbol) != symbol:
-        return ""
-    return tell(record, symbol)
+        return []
+    own = getattr(record, "symbol", "")
+    told = [tell(record, name) for name in ((own,) if own else sorted(names)) if name in names]
+    return [line for line in dict.fromkeys(told) if line]
 
 
 def _tell_pool(record: PoolRanked, symbol: str) -> str:
     for entry in record.pool:
         if entry.symbol == symbol:
-            return f"screener     rank {entry.rank} of {len(record.pool)}, score {entry.score:.6g}"
+            return (
+                f"screener     {symbol}: rank {entry.rank} of {len(record.pool)},"
+                f" score {entry.score:.6g}"
+            )
     reason = dict(record.skipped).get(symbol)
-    return f"screener     skipped: {reason}" if reason is not None else ""
+    return f"screener     {symbol}: skipped: {reason}" if reason is not None else ""
 
 
 def _tell_judged(record: CandidateJudged, _symbol: str) -> str:
@@ -290,9 +306,11 @@ def _tell_intent(record: OrderIntent, _symbol: str) -> str:
     what = "replace" if record.replaces else "send"
     price = record.limit_price if record.limit_price is not None else record.stop_price
     at = f" at {plain(price)}" if price is not None else ""
+    trail = record.trail_fraction
+    trails = f", trailing by {plain(trail)}" if trail is not None else ""
     return (
-        f"order        {what} {record.purpose}: {record.side} {plain(record.qty)}"
-        f" {record.ord_type}{at} | {record.cl_ord_id}"
+        f"order        {what} {record.purpose}: {record.side} {plain(record.qty)} {record.symbol}"
+        f" {record.ord_type}{at}{trails} | {record.cl_ord_id}"
     )
 
 
@@ -310,14 +328,14 @@ def _tell_update(record: OrderUpdated, _symbol: str) -> str:
 
 def _tell_fill(record: FillRecorded, _symbol: str) -> str:
     return (
-        f"fill         {record.purpose}: {record.side} {plain(record.qty)}"
+        f"fill         {record.purpose}: {record.side} {plain(record.qty)} {record.symbol}"
         f" at {plain(record.price)} | {record.exec_key}"
     )
 
 
 def _tell_trade(record: TradeClosed, _symbol: str) -> str:
     return (
-        f"trade        {record.direction} {plain(record.size)}:"
+        f"trade        {record.direction} {plain(record.size)} {record.symbol}:"
         f" {plain(record.entry_price)} to {plain(record.exit_price)},"
         f" PnL {plain(record.pnl)}, {record.exit_reason}"
     )
@@ -337,6 +355,12 @@ _STEPS: dict[type[Record], Callable[..., str]] = {
 def _pool_reasons(records: Sequence[Record], pool: PoolRanked) -> list[str]:
     traded = {
         r.symbol for r in records if isinstance(r, TradeClosed) and r.strategy == pool.strategy
+    }
+    filled = {r.cl_ord_id for r in records if isinstance(r, FillRecorded)}
+    traded |= {
+        r.asked
+        for r in _mapped(records, pool.strategy)
+        if r.symbol in traded and r.cl_ord_id in filled
     }
     lines = [
         f"{pool.strategy} {entry.symbol} (rank {entry.rank}):"
@@ -361,7 +385,7 @@ def _reason(records: Sequence[Record], strategy: str, symbol: str) -> str:
     orders = {
         r.cl_ord_id
         for r in records
-        if isinstance(r, OrderIntent) and (r.strategy, r.symbol) == (strategy, symbol)
+        if isinstance(r, OrderIntent) and (r.strategy, r.asked) == (strategy, symbol)
     }
     if orders:
         return _order_reason(records, orders)

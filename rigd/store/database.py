@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rigd.core.errors import DataError, StorageError
 from rigd.store.files import make_folder, storage_errors, sync_file, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CHECKPOINT_PAGES: Final = 1000
@@ -59,6 +59,42 @@ def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection
         except BaseException:
             connection.close()
             raise
+    return connection
+
+
+class _Watched(sqlite3.Connection):
+    """A connection that asks before each statement, and tells of each commit."""
+
+    gate: Callable[[str], str]
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - of the base
+        refusal = self.gate(sql)
+        if refusal:
+            self.rollback()  # as SQLite does by itself when the disk is full (FAULTS M15)
+            raise sqlite3.OperationalError(refusal)
+        cursor = super().execute(sql, parameters)
+        if sql == "COMMIT":
+            self.gate("COMMITTED")
+        return cursor
+
+
+def open_in_memory(gate: Callable[[str], str]) -> sqlite3.Connection:
+    """Open a database that no file holds, for a simulation.
+
+    Parameters
+    ----------
+    gate
+        Called with each statement before it runs, and with ``COMMITTED`` after a commit; a text
+        that it returns is raised as what the database refuses with.
+
+    Returns
+    -------
+    sqlite3.Connection
+        Configured as `open_database` does it, where that applies.
+    """
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_Watched)
+    connection.gate = gate
+    connection.execute("PRAGMA foreign_keys=ON")
     return connection
 
 

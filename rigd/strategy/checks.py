@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from rigd.config.strategies import StrategySettings
 
-SUPPORTED_SHORTS = ("disabled", "ShortSell")
-"""InverseETF needs the mapping table, LongPut a broker with options."""
-
 
 def check(view: StrategySettings) -> SelfCheck:
     """Tell whether one strategy can run with its settings.
@@ -52,8 +49,3 @@ def _problems(view: StrategySettings) -> Iterator[str]:
     for key, value in (("STOP_PCT", view.stop_pct), ("TARGET_PCT", view.target_pct)):
         if value is not None and not 0.0 < value < 1.0:
             yield f"{key}_{name} must lie between 0 and 1, was {value}"
-    if view.short_type not in SUPPORTED_SHORTS:
-        yield (
-            f"SHORT_TYPE_{name} must be one of {', '.join(SUPPORTED_SHORTS)} in this version, "
-            f"was {view.short_type}"
-        )

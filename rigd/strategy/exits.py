@@ -7,15 +7,12 @@ described, the short side is its mirror.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from rigd.strategy.trailing import higher, trailing_level
 
 if TYPE_CHECKING:
     from rigd.config.strategies import StrategySettings
-    from rigd.core.values import Bar
-
-TRAIL_FLOOR = 0.0005
-"""Tightening goes no further than this fraction (SPEC §3)."""
 
 
 class ExitRules(NamedTuple):
@@ -43,19 +40,6 @@ class ExitRules(NamedTuple):
     vwap_touch: bool
     atr_mult: float
     atr_period: int
-
-
-@dataclass(slots=True)
-class RangeState:
-    """Wilder's average true range of one symbol, bar by bar.
-
-    `seen` counts bars; `previous` is the last close; `average` is Σ true range while warming up,
-    then the average [currency/share].
-    """
-
-    seen: float = 0.0
-    previous: float = 0.0
-    average: float = 0.0
 
 
 def rules_from(view: StrategySettings, *, vwap_touch: bool) -> ExitRules:
@@ -123,92 +107,12 @@ def levels(
     tuple of two floats
         Stop level and target level, unrounded [currency/share]; NaN = off.
     """
-    trail = trail_in_force(minutes_left, rules)
-    stop = entry_price * (1.0 - direction * rules.stop_fraction)
-    stop = higher(direction, stop, peak * (1.0 - direction * trail))
-    stop = higher(direction, stop, peak - direction * rules.atr_mult * atr)
+    stop = higher(
+        direction,
+        entry_price * (1.0 - direction * rules.stop_fraction),
+        trailing_level(direction, peak, minutes_left, atr, rules),
+    )
     target = entry_price * (1.0 + direction * rules.target_fraction)
     if rules.vwap_touch:
         target = higher(-direction, target, vwap)
     return stop, target
-
-
-def trail_in_force(minutes_left: float, rules: ExitRules) -> float:
-    """Return the trailing fraction of a bar; tightened near the time exit, never widened.
-
-    Parameters
-    ----------
-    minutes_left
-        From the bar's start to the time exit [minutes].
-    rules
-        The trail and its tightening.
-
-    Returns
-    -------
-    float
-        NaN when the trail is off.
-    """
-    trail = rules.trail_fraction
-    if math.isnan(trail) or minutes_left * 60.0 > rules.tighten_buffer_s:
-        return trail
-    return min(trail, max(trail * rules.tighten_factor, TRAIL_FLOOR))
-
-
-def higher(direction: int, first: float, second: float) -> float:
-    """Return the level that lies further along the direction; one that is NaN is off.
-
-    Parameters
-    ----------
-    direction
-        +1: the larger of the two; -1: the smaller.
-    first, second
-        Levels [currency/share].
-
-    Returns
-    -------
-    float
-        NaN when both are off.
-    """
-    if math.isnan(first):
-        return second
-    if math.isnan(second):
-        return first
-    if direction > 0:
-        return max(first, second)
-    return min(first, second)
-
-
-def observe_range(state: RangeState, bar: Bar, period: int) -> None:
-    """Take one more bar into the average true range.
-
-    Parameters
-    ----------
-    state
-        Of the symbol; changed in place.
-    bar
-        The next bar of the session.
-    period
-        Bars of the average.
-
-    References
-    ----------
-    Wilder, New Concepts in Technical Trading Systems (1978).
-    """
-    reach = bar.high - bar.low
-    if state.seen > 0.0:
-        reach = max(reach, abs(bar.high - state.previous), abs(bar.low - state.previous))
-    state.seen += 1.0
-    state.previous = bar.close
-    if state.seen < period:
-        state.average += reach
-    elif state.seen == period:
-        state.average = (state.average + reach) / period
-    else:
-        state.average += (reach - state.average) / period
-
-
-def average_range(state: RangeState, period: int) -> float:
-    """Return the average true range so far [currency/share]; NaN while warming up."""
-    if state.seen < period:
-        return math.nan
-    return state.average

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from rigd.config.choices import ShortType
 from rigd.core.errors import ConfigError
 from rigd.core.values import SelfCheck, Window
 from rigd.strategy.definition import Strategy, required_bars
 from rigd.strategy.exits import ExitRules, rules_from
+from rigd.strategy.pairs import walk_pairs
 from rigd.strategy.stepper import StepPlan, walk_days
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ class RunnableStrategy:
     strategy, params, rules, window
         The definition, its parameters, what ends its trades, and its span of the session.
     shorts
-        Whether a short signal may become a trade.
+        Whether a short signal may become a trade, of the symbol or of another instrument.
+    sells_short
+        Whether that trade is a short sale of the symbol itself.
     required_bars
         Analysis bars that a symbol must have to be ranked.
     entry_end
@@ -55,6 +59,7 @@ class RunnableStrategy:
     rules: ExitRules
     window: Window
     shorts: bool
+    sells_short: bool
     required_bars: int
     entry_end: int
 
@@ -77,7 +82,7 @@ class RunnableStrategy:
             entry_end=self.entry_end,
             exit_minute=self.window.exit_minute,
             required_bars=self.required_bars,
-            shorts=self.shorts,
+            shorts=self.sells_short,
             latency_fraction=latency_fraction,
             slippage=slippage,
         )
@@ -130,7 +135,8 @@ def build(settings: Settings, window: Window) -> RunnableStrategy:
         params=module.params_from(view, window),
         rules=rules_from(view, vwap_touch=window.strategy in VWAP_TOUCH),
         window=window,
-        shorts=view.short_type == "ShortSell",
+        shorts=view.short_type is not ShortType.DISABLED,
+        sells_short=view.short_type is ShortType.SHORT_SELL,
         required_bars=required_bars(window.analysis_end - window.start),
         entry_end=min(fills_before, window.exit_minute),
     )
@@ -145,6 +151,8 @@ def simulate(
     slippage: float = 0.0,
 ) -> tuple[Trade, ...]:
     """Run the strategy of a window over days of one symbol, with the numbers of its settings.
+
+    A short side by inverse ETF is left out here; `simulate_pairs` has it.
 
     Parameters
     ----------
@@ -163,6 +171,35 @@ def simulate(
     plan = build(settings, window)
     stepped = plan.step_plan(latency_fraction=latency_fraction, slippage=slippage)
     return walk_days(plan.strategy, days, plan.params, plan.rules, stepped)
+
+
+def simulate_pairs(
+    settings: Settings,
+    window: Window,
+    days: Iterable[tuple[Sequence[Bar], Sequence[Bar]]],
+    *,
+    latency_fraction: float = 0.0,
+    slippage: float = 0.0,
+) -> tuple[tuple[Trade, bool], ...]:
+    """Run the strategy of a window over days of one symbol and the inverse ETF bought for it.
+
+    Parameters
+    ----------
+    settings, window
+        As `build` takes them.
+    days
+        Per day the regular bars of the symbol and of its fund, in time order.
+    latency_fraction, slippage
+        How fills are simulated: latency / bar length, and a fraction of the price.
+
+    Returns
+    -------
+    tuple of (Trade, bool)
+        At most one a day, and whether it is the fund's; `day` counts from 0.
+    """
+    plan = build(settings, window)
+    stepped = plan.step_plan(latency_fraction=latency_fraction, slippage=slippage)
+    return walk_pairs(plan.strategy, days, plan.params, plan.rules, stepped)
 
 
 def self_check(settings: Settings) -> SelfCheck:

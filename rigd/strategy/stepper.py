@@ -18,14 +18,8 @@ from rigd.market.fills import (
     market_fill,
     touch,
 )
-from rigd.strategy.exits import (
-    ExitRules,
-    RangeState,
-    average_range,
-    higher,
-    levels,
-    observe_range,
-)
+from rigd.strategy.exits import ExitRules, levels
+from rigd.strategy.trailing import RangeState, average_range, follow, observe_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -204,7 +198,7 @@ def make_walk(
                         False,
                         0,
                     )
-                peak = higher(direction, peak, bar.high if direction > 0 else bar.low)
+                peak = follow(direction, peak, bar.high, bar.low)
             signal = entry(state, bar, params)
             observe_range(ranges, bar, rules.atr_period)
             if (

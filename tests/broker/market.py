@@ -35,9 +35,12 @@ def order(
     *,
     stop: str | None = None,
     limit: str | None = None,
+    trail: str | None = None,
     group: str = "",
 ) -> OrderRequest:
     kind = OrdType.STOP if stop else OrdType.LIMIT if limit else OrdType.MARKET
+    if trail:
+        kind = OrdType.TRAILING_STOP
     return OrderRequest(
         cl_ord_id=cl_ord_id,
         symbol=symbol,
@@ -46,6 +49,7 @@ def order(
         ord_type=kind,
         stop_price=Decimal(stop) if stop else None,
         limit_price=Decimal(limit) if limit else None,
+        trail_fraction=Decimal(trail) if trail else None,
         oco_group=group,
     )
 

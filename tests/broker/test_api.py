@@ -15,8 +15,8 @@ from rigd.core.errors import ConfigError, NotSupported
 from tests.broker.market import ACCOUNT, exchange_on
 
 
-def settings_with(code: BrokerCode) -> Any:
-    return cast("Any", SimpleNamespace(broker_code=code))
+def settings_with(code: BrokerCode, *, native_trailing: bool = False) -> Any:
+    return cast("Any", SimpleNamespace(broker_code=code, sim_native_trailing=native_trailing))
 
 
 def test_sim_is_built_over_its_link() -> None:
@@ -25,6 +25,15 @@ def test_sim_is_built_over_its_link() -> None:
     broker = build(settings_with(BrokerCode.SIM), account_id=ACCOUNT, link=link)
     assert isinstance(broker, SimBroker)
     assert broker.name == "SIM"
+    assert not broker.capabilities.native_trailing
+
+
+def test_sim_trails_by_itself_when_the_settings_say_so() -> None:
+    """SIM_NATIVE_TRAILING becomes the capability that the engine looks at."""
+    link = LocalLink(exchange_on())
+    settings = settings_with(BrokerCode.SIM, native_trailing=True)
+    broker = build(settings, account_id=ACCOUNT, link=link)
+    assert broker.capabilities.native_trailing
 
 
 @pytest.mark.parametrize("code", [code for code in BrokerCode if code is not BrokerCode.SIM])

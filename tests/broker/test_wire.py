@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -28,6 +29,7 @@ from rigd.core.errors import (
     RateLimited,
     Unavailable,
 )
+from rigd.core.options import OptionContract
 from rigd.core.orders import (
     Account,
     BrokerClock,
@@ -37,6 +39,7 @@ from rigd.core.orders import (
     OrderSnapshot,
     OrdStatus,
 )
+from rigd.core.readings import OptionRight
 from rigd.core.values import Side
 from tests.broker.market import minute_of, order
 
@@ -52,9 +55,15 @@ FILL = Fill(
     price=Decimal("1E+3"),
     ts=AT,
 )
+CONTRACT = OptionContract(
+    underlying="SPY", right=OptionRight.PUT, strike=Decimal("165.50"), expires_on=date(2013, 10, 19)
+)
 MESSAGES: tuple[Message, ...] = (
     order("A"),
     order("B", Side.SELL, stop="0.1000", group="G"),
+    order("C", Side.SELL, stop="0.1000", trail="0.015", group="G"),
+    replace(order("D", symbol="SPY"), contract=CONTRACT),
+    CONTRACT,
     FILL,
     Gap(since=AT, reason="why"),
     OrderSnapshot(

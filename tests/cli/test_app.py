@@ -18,6 +18,7 @@ COMMANDS = (
     ("tuning",),
     ("doctor",),
     ("test",),
+    ("chaos",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),
@@ -27,6 +28,8 @@ COMMANDS = (
     ("ledger", "export"),
     ("risk", "show"),
     ("risk", "reset"),
+    ("mapping", "show"),
+    ("mapping", "set"),
     ("flags", "raise"),
     ("flags", "clear"),
 )

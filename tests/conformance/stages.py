@@ -36,6 +36,7 @@ class Faults:
     reject: bool = False
     lose: bool = False
     refuse_cancel: bool = False
+    native_trailing: bool = False
 
 
 class Stage(Protocol):
@@ -60,10 +61,10 @@ class Stage(Protocol):
 class SimStage:
     """The simulated broker over a link."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, *, native_trailing: bool = False) -> None:
         self.link = link
         self.account_id = ACCOUNT
-        self.broker: Broker = SimBroker(link, ACCOUNT)
+        self.broker: Broker = SimBroker(link, ACCOUNT, native_trailing=native_trailing)
         self._minute = -1
         link.begin_session(DAY, 1, OPENS)
 
@@ -136,16 +137,17 @@ def stage(kind: str, folder: Path, faults: Faults) -> Iterator[Stage]:
         reject_rate=float(faults.reject),
         lost_reply_rate=float(faults.lose),
         refused_cancel_rate=float(faults.refuse_cancel),
+        native_trailing=faults.native_trailing,
     )
     log = ChainLog.create(folder / "truth.log", "test", reserve_bytes=1 << 16)
     exchange = SimExchange(log, model, Draws(3), ACCOUNT, "USD")
     try:
         if kind == "sim_local":
-            yield SimStage(LocalLink(exchange))
+            yield SimStage(LocalLink(exchange), native_trailing=faults.native_trailing)
         else:
             with serving(exchange) as port:
                 link = SocketLink(port)
-                yield SimStage(link)
+                yield SimStage(link, native_trailing=faults.native_trailing)
                 link.close()
     finally:
         log.close()

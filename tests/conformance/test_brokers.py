@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.core.errors import AuthError, NotSupported, OrderRejected, OutcomeUnknown
+from rigd.core.options import OptionContract
 from rigd.core.orders import (
     CancelAck,
     Fill,
@@ -23,6 +25,7 @@ from rigd.core.orders import (
     OrdType,
     TimeInForce,
 )
+from rigd.core.readings import OptionRight
 from rigd.core.values import Side
 from tests.broker.market import OPENS, order
 from tests.conformance.stages import KINDS, Faults, stage
@@ -172,6 +175,46 @@ def test_c10_long_and_short_by_market_stop_and_limit(
 
 
 @pytest.mark.parametrize("kind", SIMULATED)
+@pytest.mark.parametrize(
+    ("entry", "leave", "first", "best", "after", "filled"),
+    [
+        (Side.BUY, Side.SELL, "49", 60.0, 58.0, "58"),
+        (Side.BUY, Side.SELL, "49", 60.0, 59.0, None),
+        (Side.SELL_SHORT, Side.BUY_TO_COVER, "51", 40.0, 41.0, "41"),
+        (Side.SELL_SHORT, Side.BUY_TO_COVER, "51", 40.0, 40.5, None),
+    ],
+)
+def test_c10_native_trailing_stop_follows_and_closes(
+    kind: str,
+    tmp_path: Path,
+    entry: Side,
+    leave: Side,
+    first: str,
+    best: float,
+    after: float,
+    filled: str | None,
+) -> None:
+    """C10: where the capability is told, a trailing stop follows the best price by its fraction."""
+
+    async def body(on: Stage) -> None:
+        await on.broker.connect()
+        assert on.broker.capabilities.native_trailing
+        assert OrdType.TRAILING_STOP in on.broker.capabilities.ord_types
+        await on.broker.submit(order("E", entry))
+        on.trade(50.0)
+        await on.broker.submit(order("T", leave, stop=first, trail="0.02", group="G"))
+        on.trade(best)
+        on.trade(after)
+        prices = [str(fill.price) for fill in await on.broker.fills(OPENS)][1:]
+        assert [Decimal(price) for price in prices] == ([Decimal(filled)] if filled else [])
+        assert (await on.broker.positions() == []) is (filled is not None)
+        await on.broker.close()
+
+    with stage(kind, tmp_path, Faults(native_trailing=True)) as on:
+        asyncio.run(body(on))
+
+
+@pytest.mark.parametrize("kind", SIMULATED)
 def test_c10_what_the_broker_cannot_do_is_not_sent(kind: str, tmp_path: Path) -> None:
     """C10: a type outside the capabilities, or another lifetime than the day, never leaves."""
     odd = (
@@ -181,12 +224,27 @@ def test_c10_what_the_broker_cannot_do_is_not_sent(kind: str, tmp_path: Path) ->
             side=Side.BUY,
             qty=Decimal(1),
             ord_type=OrdType.TRAILING_STOP,
+            stop_price=Decimal(49),
+            trail_fraction=Decimal("0.02"),
         ),
         OrderRequest(
             cl_ord_id="T2", symbol="AAA", side=Side.BUY, qty=Decimal(1), tif=TimeInForce.GTC
         ),
+        OrderRequest(
+            cl_ord_id="T3",
+            symbol="AAA",
+            side=Side.BUY,
+            qty=Decimal(1),
+            contract=OptionContract(
+                underlying="AAA",
+                right=OptionRight.PUT,
+                strike=Decimal(50),
+                expires_on=date(2026, 12, 18),
+            ),
+        ),
     )
     with stage(kind, tmp_path, Faults()) as on:
+        assert not on.broker.capabilities.options
         for request in odd:
             with pytest.raises(NotSupported):
                 asyncio.run(on.broker.submit(request))

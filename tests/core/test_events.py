@@ -152,6 +152,8 @@ SAMPLES: tuple[Record, ...] = (
         pool_rank=2,
         fallback_level=1,
         checks=(Check(Stage.ENHANCEMENT, "adx", "ok", "ADX 20 ≤ 25"),),
+        trail_fraction=D("0.015"),
+        signal_symbol="QQQ",
     ),
     CancelIntent(cl_ord_id="RSVGEAY75TS5SHO4ASIV3E7KEZ7", reason="window over"),
     OrderUpdated(
@@ -392,7 +394,8 @@ def test_fields_have_the_form_written_here_by_hand() -> None:
         '"oco_group": "G1", "purpose": "stop", "signal_minute": 24, "reference_price": "182.01", '
         '"verdict_id": "", "exit_reason": "stop_loss", "note": "", "epoch": 1, '
         '"pool_rank": 2, "fallback_level": 1, '
-        '"checks": [["enhancement", "adx", "ok", "ADX 20 \\u2264 25"]]}'
+        '"checks": [["enhancement", "adx", "ok", "ADX 20 \\u2264 25"]], '
+        '"trail_fraction": "0.015", "signal_symbol": "QQQ"}'
     )
     started = to_fields(sample_of("SessionStarted"))
     assert (started["day"], started["session_open"]) == ("2013-10-07", "2013-10-07T13:30:00Z")
@@ -523,7 +526,7 @@ def test_an_entry_tells_each_yes_that_it_rests_on() -> None:
     """The answers inside an intent read as rows of its candidate; other records have none."""
     intent, judged = sample_of("OrderIntent"), sample_of("CandidateJudged")
     (row,) = events.judgements(intent)
-    assert (row.strategy, row.symbol, row.minute) == ("open", "IBM", 24)
+    assert (row.strategy, row.symbol, row.minute) == ("open", "QQQ", 24)
     assert (row.direction, row.pool_rank, row.fallback_level) == (Direction.SHORT, 2, 1)
     assert (row.stage, row.outcome, row.rule) == (Stage.ENHANCEMENT, Outcome.ALLOWED, "adx")
     assert (row.reason, row.measured) == ("ok", "ADX 20 ≤ 25")

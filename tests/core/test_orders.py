@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigd.core.errors import LogicError
+from rigd.core.options import OptionContract
 from rigd.core.orders import (
     TERMINAL,
     Account,
@@ -29,6 +30,7 @@ from rigd.core.orders import (
     Purpose,
     TimeInForce,
 )
+from rigd.core.readings import OptionRight
 from rigd.core.values import Side
 
 if TYPE_CHECKING:
@@ -141,13 +143,15 @@ def test_order_with_a_positive_quantity_stands(qty: Decimal) -> None:
         ("limit", "limit"),
         ("stop", "stop"),
         ("stop_limit", "limit stop"),
-        ("trailing_stop", ""),
+        ("trailing_stop", "stop"),
     ],
 )
 @pytest.mark.parametrize("given_", ["", "limit", "stop", "limit stop"])
 def test_order_has_exactly_the_prices_of_its_type(ord_type: str, needs: str, given_: str) -> None:
     """A limit price goes with limit types alone, a stop price with stop types alone."""
     prices = {f"{name}_price": PRICE for name in given_.split()}
+    if ord_type == "trailing_stop":
+        prices["trail_fraction"] = D("0.02")
     if given_ == needs:
         made = request(ord_type=OrdType(ord_type), **prices)
         assert made.limit_price == prices.get("limit_price")
@@ -156,6 +160,48 @@ def test_order_has_exactly_the_prices_of_its_type(ord_type: str, needs: str, giv
     odd = "limit" if ("limit" in given_) != ("limit" in needs) else "stop"
     with pytest.raises(LogicError, match=f"a {ord_type} order and {odd} price .* do not go"):
         request(ord_type=OrdType(ord_type), **prices)
+
+
+@pytest.mark.parametrize("trail", ["0", "1", "-0.02", "2", "NaN", "Infinity"])
+def test_trail_that_is_no_fraction_is_refused(trail: str) -> None:
+    """A trail lies between 0 and 1, both excluded."""
+    with pytest.raises(LogicError, match="a trail must be a fraction"):
+        request(ord_type=OrdType.TRAILING_STOP, stop_price=PRICE, trail_fraction=D(trail))
+
+
+def test_only_a_trailing_stop_has_a_trail() -> None:
+    """A trailing stop without a trail is refused, and so is a stop with one."""
+    with pytest.raises(LogicError, match="trailing_stop order and trail None do not go"):
+        request(ord_type=OrdType.TRAILING_STOP, stop_price=PRICE)
+    with pytest.raises(LogicError, match=r"a stop order and trail .* do not go"):
+        request(ord_type=OrdType.STOP, stop_price=PRICE, trail_fraction=D("0.02"))
+
+
+CONTRACT = OptionContract(
+    underlying="SPY", right=OptionRight.PUT, strike=D("165.5"), expires_on=date(2024, 3, 15)
+)
+
+
+def test_an_order_can_carry_an_option_contract() -> None:
+    """Whole contracts, bought or sold again, under the underlying's symbol."""
+    for side in (Side.BUY, Side.SELL):
+        assert request(side=side, contract=CONTRACT).contract is CONTRACT
+    assert request().contract is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"symbol": "IBM"}, "an option on SPY and symbol IBM"),
+        ({"side": Side.SELL_SHORT}, "bought and sold as whole contracts"),
+        ({"side": Side.BUY_TO_COVER}, "bought and sold as whole contracts"),
+        ({"qty": D("1.5")}, "bought and sold as whole contracts"),
+    ],
+)
+def test_an_option_is_never_written_and_never_cut(parts: dict[str, Any], message: str) -> None:
+    """No short option, no part of a contract, no other underlying."""
+    with pytest.raises(LogicError, match=message):
+        request(contract=CONTRACT, **parts)
 
 
 def test_order_is_a_market_order_of_the_day_by_default() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, timedelta
@@ -264,3 +265,24 @@ def test_value_cannot_be_changed(value: object) -> None:
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, None)
     assert not hasattr(value, "__dict__")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sound"),
+    [
+        ({}, True),
+        ({"volume": 0.0}, True),
+        ({"close": math.nan}, False),
+        ({"volume": math.nan}, False),
+        ({"high": math.inf}, False),
+        ({"low": 0.0}, False),
+        ({"low": -1.0}, False),
+        ({"low": 12.0, "high": 9.0}, False),
+        ({"open": 13.0}, False),
+        ({"close": 8.0}, False),
+    ],
+)
+def test_a_bar_is_sound_when_it_may_be_traded_on(changes: dict[str, float], *, sound: bool) -> None:
+    """M20: finite, positive, open and close between low and high; a NaN anywhere is not sound."""
+    bar = Bar(0, 10.0, 12.0, 9.0, 11.0, 100.0)
+    assert bar._replace(**changes).sound is sound

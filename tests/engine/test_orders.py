@@ -354,3 +354,18 @@ def _act(table: Table, kind: str, name: str, qty: int, told: list) -> None:
         }[kind]
         if broker.orders[name].ord_status not in TERMINAL:
             broker.status(name, status)
+
+
+def test_the_orders_of_a_symbol_are_all_of_them_oldest_first() -> None:
+    """Ended orders too; those of other symbols not."""
+    table = Table()
+    first = table.send()
+    table.broker.fill(first.intent.cl_ord_id, "100", "50")
+    table.drain()
+    table.send("other", symbol="BBB")
+    last = table.exit()
+    assert [order.intent.cl_ord_id for order in table.desk.orders.of("AAA")] == [
+        first.intent.cl_ord_id,
+        last.intent.cl_ord_id,
+    ]
+    assert table.desk.orders.of("XYZ") == []

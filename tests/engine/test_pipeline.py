@@ -8,6 +8,8 @@ import pytest
 
 from rigd.core.errors import DataError
 from rigd.core.events import ErrorCaptured, PoolRanked, SliceDone, WindowClosed
+from rigd.core.values import PoolEntry
+from rigd.engine import pipeline
 from rigd.engine.recorder import STRATEGY_OFF
 from rigd.hosts import wiring
 from tests.engine.test_candidates import breaking, entries, world
@@ -130,3 +132,20 @@ def test_an_entry_uses_the_close_of_its_signal_bar() -> None:
     """SPEC §3a.2: the reference price is the latest close."""
     run = world({"AAA": breaking(0.1, [25])}).run()
     assert [float(intent.reference_price) for intent in entries(run)] == [50.6]
+
+
+def test_a_signal_of_the_analysis_counts_for_nothing_though_the_pool_is_known() -> None:
+    """A crash after ranking runs the analysis minutes again: their signals would look ahead."""
+    table = Table()
+    runner = table.desk.runner("open")
+    strategy = replace(runner.plan.strategy, entry=lambda *_: 1.0)
+    runner.plan = replace(runner.plan, strategy=strategy)
+    last = runner.plan.window.analysis_end - 1
+    pool = (PoolEntry("AAA", 1.0, 1),)
+    table.desk.recorder.record(PoolRanked(strategy="open", minute=last, pool=pool, skipped=()))
+    signalled = {
+        slice_.minute: bool(pipeline.step(table.desk, slice_))
+        for slice_ in table.world.feed.slices()
+        if slice_.minute <= last + 1
+    }
+    assert [minute for minute, any_ in signalled.items() if any_] == [last, last + 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -191,3 +192,75 @@ def test_position_and_money_equal_the_fills(trades) -> None:
     if held:
         flow = (held.exit_notional - held.entry_notional) * held.direction.sign
     assert book.portfolio.cash_flow == closed + flow
+
+
+def word(fact: FillRecorded, kind: ExecType, **numbers) -> FillRecorded:
+    """What the broker says later of an execution."""
+    return replace(
+        fact, exec_key=f"{fact.exec_key}/2", exec_ref_key=fact.exec_key, exec_type=kind, **numbers
+    )
+
+
+def test_an_entry_that_is_taken_back_leaves_nothing() -> None:
+    """O10: no position, no cash, no profit; the round trip is flagged."""
+    book = Book()
+    fact = book.fill(book.mean("entry"), "100", "10", "1")
+    book.portfolio.fold(word(fact, ExecType.BUST))
+    assert (book.portfolio.flat, book.portfolio.cash_flow) == (True, 0)
+    (trade,) = book.portfolio.take_closed()
+    assert (trade.pnl, trade.error_code) == (0, "bust")
+
+
+def test_an_exit_that_is_taken_back_is_held_again_and_unwanted() -> None:
+    """O10: 100 in at 10, out at 11, the exit taken back: 100 are held and go at once."""
+    book = Book()
+    entry, out = book.mean("entry"), book.mean("exit", **EXIT)
+    book.fill(entry, "100", "10")
+    fact = book.fill(out, "100", "11", "1")
+    book.portfolio.fold(word(fact, ExecType.BUST))
+    held = book.portfolio.positions["AAA"]
+    assert (held.signed_qty, held.unwanted) == (100, True)
+    assert book.portfolio.cash_flow == -1000
+    again = book.mean("exit/2", **EXIT)
+    book.fill(again, "100", "12")
+    trades = book.portfolio.take_closed()
+    assert sum(trade.pnl for trade in trades) == book.portfolio.cash_flow == 200
+
+
+def test_a_part_that_is_taken_back_is_not_held() -> None:
+    """O10: 60 and 40 in, the 40 taken back: 60 are held."""
+    book = Book()
+    entry = book.mean("entry")
+    book.fill(entry, "60", "10")
+    fact = book.fill(entry, "40", "11")
+    book.portfolio.fold(word(fact, ExecType.BUST))
+    assert book.portfolio.positions["AAA"].signed_qty == 60
+    assert book.portfolio.cash_flow == -600
+
+
+def test_a_corrected_price_changes_average_and_cash() -> None:
+    """O10: in at 10, corrected to 10.5; out at 11, corrected to 11.5: 100 less the commission."""
+    book = Book()
+    entry, out = book.mean("entry"), book.mean("exit", **EXIT)
+    fact = book.fill(entry, "100", "10", "1")
+    book.portfolio.fold(word(fact, ExecType.CORRECT, price=Decimal("10.5")))
+    assert book.portfolio.positions["AAA"].entry_price == Decimal("10.5")
+    assert book.portfolio.cash_flow == -1051
+    fact = book.fill(out, "100", "11")
+    (trade,) = book.portfolio.take_closed()
+    book.portfolio.fold(trade)
+    assert book.portfolio.realised() == 49
+    book.portfolio.fold(word(fact, ExecType.CORRECT, price=Decimal("11.5")))
+    assert book.portfolio.realised("open") == book.portfolio.realised() == 99
+    assert (book.portfolio.realised("mid"), book.portfolio.cash_flow) == (0, 99)
+
+
+def test_a_corrected_quantity_is_what_is_held() -> None:
+    """O10: 100 in at 10, corrected to 90; an unknown reference changes nothing."""
+    book = Book()
+    fact = book.fill(book.mean("entry"), "100", "10")
+    book.portfolio.fold(word(fact, ExecType.CORRECT, qty=Decimal(90)))
+    assert book.portfolio.positions["AAA"].signed_qty == 90
+    assert book.portfolio.cash_flow == -900
+    book.portfolio.fold(replace(fact, exec_type=ExecType.BUST, exec_ref_key="nobody's"))
+    assert book.portfolio.cash_flow == -900

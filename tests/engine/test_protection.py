@@ -13,7 +13,7 @@ from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason, Side
 from rigd.engine import protection
 from rigd.hosts import wiring
-from rigd.strategy.exits import RangeState, average_range, observe_range
+from rigd.strategy.trailing import RangeState, average_range, observe_range
 from tests.engine.test_candidates import breaking, world
 from tests.engine.world import Table
 
@@ -228,3 +228,124 @@ def test_time_is_up_at_the_exit_minute() -> None:
     assert not protection.time_is_up(table.desk, position, 59)
     assert protection.time_is_up(table.desk, position, 60)
     assert position.qty == Decimal(100)
+
+
+def trailing_at_the_broker(**overrides) -> Table:
+    """The same holding at a broker that has trailing stops of its own."""
+    table = holding(**overrides)
+    table.broker.capabilities = replace(table.broker.capabilities, native_trailing=True)
+    return table
+
+
+def test_a_broker_that_trails_is_given_the_same_numbers_once() -> None:
+    """SPEC §3: the stop goes out as one trailing stop and is left to the broker from there on."""
+    table = trailing_at_the_broker(stop_pct_open="")
+    protect(table, 31)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.ord_type is OrdType.TRAILING_STOP
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.015)
+    assert stop.intent.trail_fraction == Decimal("0.015")
+    assert stop.request().trail_fraction == Decimal("0.015")
+    assert stop.intent.exit_reason is ExitReason.STOP_LOSS
+    bar = table.desk.bars["AAA"][-1]
+    table.desk.bars["AAA"].append(bar._replace(minute=31, high=110.0))
+    protect(table, 32, opened=False)
+    assert table.broker.count("replace") == 0
+
+
+def test_a_hard_stop_is_the_first_level_of_the_trail() -> None:
+    """1 % under the entry is tighter than 1.5 %: the trail begins there and only ever tightens."""
+    table = trailing_at_the_broker()
+    protect(table, 31)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert (stop.intent.stop_price, stop.intent.trail_fraction) == (99, Decimal("0.015"))
+
+
+def test_the_trail_at_the_broker_is_replaced_when_it_tightens() -> None:
+    """150 s before the time exit at minute 60 half the trail holds: minutes 58 and 59."""
+    table = trailing_at_the_broker(stop_pct_open="")
+    protect(table, 31)
+    table.show(range(31, 58))
+    protect(table, 57, opened=False)
+    assert table.broker.count("replace") == 0
+    protect(table, 58, opened=False)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.trail_fraction == Decimal("0.0075")
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.0075)
+    protect(table, 59, opened=False)
+    assert table.broker.count("replace") == 1
+
+
+def test_an_average_range_is_never_left_to_the_broker() -> None:
+    """The ATR form trails in the engine at every broker."""
+    table = trailing_at_the_broker(trail_atr_mult="2", trail_atr_period="5")
+    protect(table, 31)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.ord_type is OrdType.STOP
+
+
+def test_a_refused_trail_is_the_engines_own_at_once() -> None:
+    """The position is under a plain stop in the same minute, and the broker is not asked again."""
+    table = trailing_at_the_broker(stop_pct_open="", target_pct_open="")
+    table.broker.reject_next = [("bad_type", "no trailing stops today")]
+    protect(table, 31)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.ord_type is OrdType.STOP
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.015)
+    bar = table.desk.bars["AAA"][-1]
+    table.desk.bars["AAA"].append(bar._replace(minute=31, high=110.0))
+    protect(table, 32, opened=False)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert float(stop.intent.stop_price) == 110.0 * (1.0 - 0.015)
+    asked = [order.intent.ord_type for order in table.desk.orders.of("AAA")]
+    assert asked == [OrdType.MARKET, OrdType.TRAILING_STOP, OrdType.STOP, OrdType.STOP]
+
+
+def test_a_refused_tightening_keeps_the_position_under_a_stop() -> None:
+    """The broker keeps the wide trail and refuses the tight one: a plain stop takes its place."""
+    table = trailing_at_the_broker(stop_pct_open="", target_pct_open="")
+    protect(table, 31)
+    table.show(range(31, 58))
+    table.broker.reject_next = [("busy", "not now")]
+    protect(table, 58, opened=False)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert (stop.intent.ord_type, stop.intent.qty) == (OrdType.STOP, 100)
+    assert float(stop.intent.stop_price) == 100.0 * (1.0 - 0.0075)
+
+
+def test_a_broker_that_replaces_nothing_cancels_first() -> None:
+    """BROKERS §6.1: where replacing is not supported the old order ends, then the new one rests."""
+    table = holding()
+    table.broker.capabilities = replace(table.broker.capabilities, native_replace=False)
+    protect(table, 31)
+    old = table.desk.orders.working(Purpose.STOP)[0]
+    table.show(range(31, 33))
+    position = table.desk.portfolio.positions["AAA"]
+    position.track.best = 110.0
+    protect(table, 33)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert old.status is OrdStatus.CANCELED
+    assert stop.intent.replaces == ""
+    assert stop.intent.stop_price == Decimal("108.35")
+    assert table.broker.count("replace") == 0
+
+
+def test_a_level_waits_while_the_old_order_cannot_be_cancelled() -> None:
+    """Two resting stops would sell twice: the old one stays alone."""
+    table = holding()
+    table.broker.capabilities = replace(table.broker.capabilities, native_replace=False)
+    protect(table, 31)
+    table.broker.refuse_cancels = 1
+    table.desk.portfolio.positions["AAA"].track.best = 110.0
+    protect(table, 32)
+    (stop,) = table.desk.orders.working(Purpose.STOP)
+    assert stop.intent.stop_price == 99
+
+
+def test_an_exit_needs_no_bar() -> None:
+    """A position whose symbol has shown no bar is closed all the same, at its entry's price."""
+    table = holding()
+    del table.desk.bars["AAA"]
+    close(table)
+    (order,) = table.desk.orders.working(Purpose.EXIT)
+    assert order.intent.reference_price == 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,8 +10,10 @@ from decimal import Decimal
 import pytest
 
 from rigd.broker.simulated.model import SimModel
+from rigd.core.errors import Unavailable
 from rigd.core.events import (
     CandidateJudged,
+    Command,
     FillRecorded,
     OrderIntent,
     PoolRanked,
@@ -22,11 +25,12 @@ from rigd.core.events import (
     WindowClosed,
 )
 from rigd.core.lifecycle import BotState, RiskMode
-from rigd.core.orders import OrderRequest, OrdType
+from rigd.core.orders import OrderRequest, OrdStatus, OrdType, Purpose
 from rigd.core.values import SessionDay, Side
+from rigd.engine import sending
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
-from tests.engine.world import World, real_bars, settings, truth
+from tests.engine.world import Table, World, real_bars, settings, truth
 
 DAY = date(2013, 10, 8)
 MINUTES = 72
@@ -60,6 +64,9 @@ MODELS = {
     "smooth": SimModel(),
     "rough": SimModel(partial_fill_rate=0.6, reject_rate=0.25, lost_reply_rate=0.4),
     "cancels refused": SimModel(partial_fill_rate=0.5, refused_cancel_rate=0.5),
+    "trailing at the broker": SimModel(
+        partial_fill_rate=0.5, reject_rate=0.25, native_trailing=True
+    ),
 }
 
 
@@ -156,12 +163,17 @@ def test_nothing_is_sent_before_the_first_reconciliation() -> None:
     assert len(world.log.rows) > rows
 
 
-def test_an_entry_that_was_never_sent_is_dropped_when_risk_has_stopped() -> None:
-    """I-12: a crash between intent and send, then a latched kill switch: nothing is entered."""
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_an_entry_that_was_never_sent_is_dropped_when_risk_has_stopped(times) -> None:
+    """I-12: a crash between intent and send, then a latched kill switch: nothing is entered.
+
+    So also when the broker cannot be reconciled at once.
+    """
     base = undisturbed(MODELS["smooth"])
     first = base.kinds().index("OrderIntent") + 1
     world = base.again(first, base.journal.marks[first - 1])
     world.latch = LatchState(tripped=True, cause="daily_loss_limit", detail="latched", pnl="-1")
+    world.wrap_broker = deaf(times)
     world.run()
     assert truth(world)["orders"] == {}
     assert [intent.cl_ord_id for intent in world.intents] == [base.intents[0].cl_ord_id]
@@ -235,3 +247,103 @@ def test_a_position_nobody_explains_stops_new_risk() -> None:
     assert modes == [RiskMode.REDUCING]
     closed = world.session.closed
     assert (closed.exit_code, closed.state, closed.status) == (1, BotState.ERROR, "OPEN_RISK")
+
+
+def deaf(times: int):
+    """A broker that does not tell its positions for some questions."""
+    left = [times]
+
+    def wrap(broker):
+        positions = broker.positions
+
+        async def maybe():
+            if left[0]:
+                left[0] -= 1
+                msg = "no answer"
+                raise Unavailable(msg)
+            return await positions()
+
+        broker.positions = maybe
+        return broker
+
+    return wrap
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_nothing_is_sent_while_the_broker_has_not_been_reconciled(times) -> None:
+    """I-14: the broker does not answer at the start: neither entry, stop nor exit leaves before."""
+    base = undisturbed(MODELS["smooth"])
+    kinds = base.kinds()
+    for kind in ("OrderIntent", "FillRecorded"):
+        first = kinds.index(kind) + 1
+        world = base.again(first, base.journal.marks[first - 1])
+        world.wrap_broker = deaf(times)
+        seen: list[str] = []
+        world.journal.on_append = lambda record, seen=seen: seen.append(type(record).__name__)
+        world.run()
+        assert "Reconciled" in seen
+        early = seen[: seen.index("Reconciled")]
+        assert "OrderIntent" not in early
+        assert early.count("ErrorCaptured") == times
+        sent = [row for row in world.log.rows if row[2] in {"submit", "replace"}]
+        known = [row for row in base.log.rows[: base.journal.marks[first - 1]] if row in sent]
+        assert len(sent) >= len(known)
+        assert world.session.closed.flat
+
+
+def test_what_it_would_close_is_gone_and_the_exit_is_not_sent() -> None:
+    """A stop that a crash cut off, and no position any more: it must not open one."""
+    table = Table()
+    order = table.send()
+    table.broker.fill(order.intent.cl_ord_id, "100", "50")
+    table.drain()
+    table.desk.recorder.record(
+        table.intent("stop/21", purpose=Purpose.STOP, side=Side.SELL, qty=Decimal(200)),
+        durable=True,
+    )
+    stop = list(table.desk.orders)[-1]
+    table.session._unsent = [stop]
+    asyncio.run(table.session._send_unsent())
+    assert (stop.status, stop.evidence) == (OrdStatus.REJECTED, sending.NOT_SENT)
+    assert "not held" in stop.reason
+    assert table.broker.count("submit") == 1
+
+
+def test_an_exit_that_was_cut_off_waits_for_the_other_orders() -> None:
+    """Reduce-only: a market exit is not sent while another order of the symbol may fill."""
+    table = Table()
+    order = table.send()
+    table.broker.fill(order.intent.cl_ord_id, "100", "50")
+    table.drain()
+    table.send("stop/21", purpose=Purpose.STOP, side=Side.SELL)
+    table.desk.recorder.record(
+        table.intent("exit/22", purpose=Purpose.EXIT, side=Side.SELL), durable=True
+    )
+    cut = list(table.desk.orders)[-1]
+    table.session._unsent = [cut]
+    asyncio.run(table.session._send_unsent())
+    assert "other orders" in cut.reason
+
+
+def test_an_entry_that_was_cut_off_is_not_sent_when_its_signal_is_old() -> None:
+    """I-16: the broker could not be reconciled for some minutes: the quote is not good any more."""
+    table = Table()
+    table.desk.recorder.record(table.intent(), durable=True)
+    (cut,) = table.desk.orders
+    table.desk.clock.advance(table.desk.day.open + timedelta(minutes=23))
+    table.session._unsent = [cut]
+    asyncio.run(table.session._send_unsent())
+    assert "old" in cut.reason
+    assert table.broker.count("submit") == 0
+
+
+def test_a_kill_that_lies_there_stops_an_entry_that_was_cut_off() -> None:
+    """I-12: the flag was raised while the process was dead."""
+    table = Table()
+    table.desk.recorder.record(table.intent(), durable=True)
+    (cut,) = table.desk.orders
+    table.world.commands.ask(Command.KILL, "flag", "raised meanwhile")
+    table.session._unsent = [cut]
+    asyncio.run(table.session._send_unsent())
+    assert cut.status is OrdStatus.REJECTED
+    assert table.broker.count("submit") == 0

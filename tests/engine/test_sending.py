@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,7 +18,7 @@ from rigd.core.errors import (
     Unavailable,
 )
 from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
-from rigd.core.orders import OrdStatus
+from rigd.core.orders import Fill, OrdStatus
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -214,3 +215,76 @@ def test_replacing_names_the_order_that_it_replaces() -> None:
     table.send("stop/2", replaces=old.intent.cl_ord_id)
     assert (table.broker.count("submit"), table.broker.count("replace")) == (1, 1)
     assert old.status is OrdStatus.REPLACED
+
+
+def not_authoritative() -> Table:
+    """A table whose broker may not show an order for two minutes, with one that never arrived."""
+    table = Table()
+    table.broker.capabilities = replace(
+        table.broker.capabilities, authoritative_lookup=False, settle=timedelta(minutes=2)
+    )
+    table.broker.drop_next = 1
+    return table
+
+
+def later(table: Table, minutes: int) -> None:
+    desk = table.desk
+    desk.clock.advance(desk.clock.now() + timedelta(minutes=minutes))
+    asyncio.run(sending.resolve_doubts(desk))
+
+
+def test_not_found_counts_after_two_looks_past_the_time_to_settle() -> None:
+    """O08: one miss says nothing, nor a second one within the bound; then it never arrived."""
+    table = not_authoritative()
+    order = table.send()
+    later(table, 0)
+    later(table, 1)
+    assert order.in_doubt
+    later(table, 1)
+    assert (order.status, order.evidence) == (OrdStatus.REJECTED, sending.NOT_FOUND)
+
+
+def test_not_found_does_not_count_while_position_or_executions_disagree() -> None:
+    """O08: shares that nothing explains may be the order's."""
+    table = not_authoritative()
+    order = table.send()
+    later(table, 0)
+    table.broker.executions.append(
+        Fill(
+            exec_key="X9",
+            cl_ord_id=order.intent.cl_ord_id,
+            broker_order_id="B9",
+            symbol="AAA",
+            side=order.intent.side,
+            qty=Decimal(100),
+            price=Decimal(50),
+            ts=table.broker.now,
+        )
+    )
+    later(table, 3)
+    assert (order.status, table.held()) == (OrdStatus.FILLED, 100)
+
+
+def test_not_found_counts_though_somebody_else_trades_the_symbol() -> None:
+    """O11: what others hold by their own executions is no sign of our order."""
+    table = not_authoritative()
+    order = table.send()
+    later(table, 0)
+    foreign = table.broker.add_foreign(replace(order.request(), cl_ord_id="someone-else"))
+    table.broker.fill(foreign.cl_ord_id, "7", "50")
+    later(table, 3)
+    assert order.status is OrdStatus.REJECTED
+
+
+def test_not_found_does_not_count_while_the_broker_is_silent() -> None:
+    """O08: without the executions and the positions nothing is concluded."""
+    table = not_authoritative()
+    order = table.send()
+    later(table, 0)
+
+    async def silent():
+        raise Unavailable("no answer")
+
+    table.broker.positions = silent
+    later(table, 3)
+    assert order.in_doubt

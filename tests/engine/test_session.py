@@ -33,7 +33,7 @@ from rigd.core.values import Bar, ExitReason
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
-from tests.engine.world import DAY, Table, World, real_bars, settings, truth
+from tests.engine.world import DAY, Table, World, obeyed, real_bars, settings, truth
 from tests.strategy.days import flat
 
 FRIDAY = date(2013, 10, 4)
@@ -564,3 +564,67 @@ def test_a_minute_is_quiet_only_when_nothing_is_due() -> None:
     desk.gap_seen = False
     session._start_closing(Closing.STOP, "test")
     assert not session.is_quiet(5)
+
+
+def test_the_last_reconciliation_is_tried_again() -> None:
+    """One answer that is lost at the end does not leave the session unverified."""
+    asked = []
+
+    def wrap(broker):
+        positions = broker.positions
+
+        async def sometimes():
+            asked.append(1)
+            if len(asked) == 2:
+                raise Unavailable("no answer")
+            return await positions()
+
+        broker.positions = sometimes
+        return broker
+
+    run = World(
+        settings=settings(**TRADING),
+        bars=real_bars(FRIDAY, *SYMBOLS),
+        day=wiring.session_day(FRIDAY),
+        filters=False,
+        wrap_broker=wrap,
+    ).run()
+    assert len(asked) == 3
+    assert (run.session.closed.flat, run.session.closed.exit_code) == (True, 0)
+
+
+@pytest.mark.parametrize("bad", [{"close": float("nan")}, {"volume": float("nan")}, {"close": 0.0}])
+def test_an_unsound_bar_counts_as_missing_and_is_told(bad) -> None:
+    """M20: no price of it reaches strategy, order or profit, and the session goes on."""
+    bars = real_bars(FRIDAY, *SYMBOLS)
+    for symbol in SYMBOLS:
+        bars[symbol] = [bar._replace(**bad) if bar.minute == 40 else bar for bar in bars[symbol]]
+    missing = {symbol: [bar for bar in bars[symbol] if bar.minute != 40] for symbol in SYMBOLS}
+    runs = [
+        World(
+            settings=settings(**TRADING),
+            bars=each,
+            day=wiring.session_day(FRIDAY),
+            filters=False,
+        ).run()
+        for each in (bars, missing)
+    ]
+    told = [error.context for error in runs[0].journal.records(ErrorCaptured)]
+    assert sorted(told) == sorted(f"bar of {symbol}" for symbol in SYMBOLS)
+    assert [trade.pnl for trade in runs[0].trades] == [trade.pnl for trade in runs[1].trades]
+    assert runs[0].session.closed.flat
+    assert runs[0].session.closed.exit_code == 0
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_kill_during_a_shutdown_that_a_crash_cut_off_ends_as_a_shutdown(count) -> None:
+    """SPEC §9a: what began as a shutdown is finished as one, though a kill is on record too."""
+    table = Table()
+    record = table.desk.recorder.record
+    for step in (BotState.STARTED, BotState.IDLE, BotState.SHUTDOWN_TRIGGERED):
+        if table.session.state is not step and may_follow(table.session.state, step):
+            record(StateChanged(previous=table.session.state, state=step, reason="test"))
+    assert table.session.state is BotState.SHUTDOWN_TRIGGERED
+    for command in (Command.SHUTDOWN, Command.KILL)[:count]:
+        record(obeyed(command))
+    assert table.session._interrupted_closing() is Closing.SHUTDOWN

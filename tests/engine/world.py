@@ -13,6 +13,7 @@ from rigd.broker.adapters.sim import SimBroker
 from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange
 from rigd.broker.simulated.model import SimModel
+from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.schema import Settings
 from rigd.core.draws import Draws
 from rigd.core.events import Command, CommandObeyed, OrderIntent, TradeClosed
@@ -152,6 +153,8 @@ class World:
     latch: LatchState = field(default_factory=LatchState)
     vix: float | None = 25.0
     references: Mapping[str, Reference] = field(default_factory=dict)
+    inverse_etfs: InverseEtfs = SHIPPED
+    bought_only: frozenset[str] = frozenset()
     filters: bool = True
     sources: Sources = field(default_factory=lambda: Sources(fundamentals=FakeFundamentals()))
     model: SimModel | None = None
@@ -190,7 +193,10 @@ class World:
             "USD",
         )
         self.exchange.begin_session(self.day.day, 1, self.day.open)
-        broker: Broker = SimBroker(LocalLink(self.exchange), ACCOUNT)
+        model = self.model or SimModel.from_settings(self.settings)
+        broker: Broker = SimBroker(
+            LocalLink(self.exchange), ACCOUNT, native_trailing=model.native_trailing
+        )
         if self.wrap_broker is not None:
             broker = self.wrap_broker(broker)
         await broker.connect()
@@ -204,7 +210,13 @@ class World:
             code_digest="-",
             sources=self.sources,
         )
-        plan = wiring.Plan(settings=self.settings, day=self.day, feed=self.feed)
+        plan = wiring.Plan(
+            settings=self.settings,
+            day=self.day,
+            feed=self.feed,
+            inverse_etfs=self.inverse_etfs,
+            bought_only=self.bought_only,
+        )
         self.session = await wiring.open_session(
             plan,
             start,

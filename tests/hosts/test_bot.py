@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from rigd import __version__
 from rigd.config.demo import demo_identity
+from rigd.config.inverse_etfs import FILE, SHIPPED, change_inverse_etfs
 from rigd.core.errors import ConfigError, SecretError
 from rigd.core.values import Profile
 from rigd.hosts.bot import (
@@ -168,3 +171,14 @@ def test_debug_writes_every_log_row(tmp_path) -> None:
     (home.env / ".env").write_text("DEBUG=true\n")
     (home.env / ".env").chmod(0o600)
     assert bot_of(home).settings.debug_log_level == "debug"
+
+
+def test_the_homes_table_of_inverse_etfs_is_read_and_checked(tmp_path) -> None:
+    """Without one the shipped table holds; a wrong one stops the bot with the reason."""
+    home = demo(tmp_path)
+    assert bot_of(home).inverse_etfs == SHIPPED
+    table = change_inverse_etfs(env_door(home), {"IBM": "INV"}, date(2026, 11, 30))
+    assert bot_of(home).inverse_etfs == table
+    (home.env / FILE).write_text('{"version": 2, "dated": "2026-11-30", "pairs": {"SPY": "SPY"}}')
+    with pytest.raises(ConfigError, match="SPY is mapped to itself"):
+        bot_of(home)

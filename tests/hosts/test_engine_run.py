@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.config.inverse_etfs import FILE, SHIPPED, change_inverse_etfs, parse_inverse_etfs
 from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError
 from rigd.core.events import (
     CandidateJudged,
     Command,
     CommandObeyed,
+    FillRecorded,
     NoteMade,
     Outcome,
     SessionClosed,
@@ -29,11 +31,13 @@ from rigd.core.events import (
     judgements,
 )
 from rigd.core.readings import RiskFree
-from rigd.core.values import Profile, SelfCheck
+from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
+from rigd.hosts.bot import env_door
 from rigd.hosts.configure import change_settings
 from rigd.hosts.engine_run import EngineRun, latch_text, read_latch, without_key_id
 from rigd.hosts.replay import NAP_S
+from rigd.hosts.request import SessionRequest
 from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary
 from rigd.risk.kill_switch import Cause, LatchState
@@ -58,7 +62,9 @@ from tests.hosts.homes import (
     run,
     short_report,
 )
+from tests.market.days import write
 from tests.shared import shared_path
+from tests.strategy.days import days_of, inverse_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -343,6 +349,107 @@ def test_a_plan_that_another_session_overtook_is_refused(tmp_path) -> None:
     with pytest.raises(AlreadyRunning, match="must be the next one"):
         asyncio.run(late.run())
     assert listing(first.place.folder) == before
+
+
+# ---- the short side ----
+
+
+def short_request(folder, how: str, **changes) -> SessionRequest:
+    """A day on which IBM falls out of its opening range, with one way to take the short side."""
+    overrides = (
+        *THAT_TRADES,
+        ("STRATEGY_OVERRIDE", "open"),
+        ("SHORT_TYPE_OPEN", how),
+        ("STRAT_OPEN_BUFFER", "0.001"),
+        ("MIN_PRICE", "1"),
+    )
+    return SessionRequest(
+        data=str(folder), day=date(2013, 10, 8), symbols=("IBM",), overrides=overrides, **changes
+    )
+
+
+@pytest.fixture
+def with_fund(tmp_path):
+    """IBM on 2013-10-08 and INV, a made-up fund that moves against it."""
+    folder = tmp_path / "bars"
+    bars = days_of("IBM")["2013-10-08"]
+    for symbol, rows in (("IBM", bars), ("INV", inverse_of(bars, 1, missing=0.0))):
+        lines = (f"{stamp_of(bar)},{','.join(map(str, bar[1:]))}" for bar in rows)
+        write(folder / f"{symbol}.csv", "ts_utc,open,high,low,close,volume", *lines)
+    return folder
+
+
+def stamp_of(bar: Bar) -> str:
+    start = datetime(2013, 10, 8, 13, 30, tzinfo=UTC) + timedelta(minutes=bar.minute)
+    return start.isoformat().replace("+00:00", "Z")
+
+
+def test_a_short_sale_at_every_layer(tmp_path, with_fund) -> None:
+    """Sold short and covered: order sides, fills, position, trade row, books and cash agree."""
+    home = demo(tmp_path / "home")
+    ran, done = run(home, short_request(with_fund, "ShortSell"))
+    (row,) = trades_of(ran)
+    assert (row["ticker"], row["side"], row["strategy_name"]) == ("IBM", "short", "open")
+    fills = [e.record for e in ran.entries() if isinstance(e.record, FillRecorded)]
+    assert [fill.side for fill in fills] == [Side.SELL_SHORT, Side.BUY_TO_COVER]
+    gain = sum(-fill.side.sign * fill.qty * fill.price for fill in fills)
+    assert gain != 0
+    assert row["PnL"].quantize(Decimal("0.0001")) == gain.quantize(Decimal("0.0001"))
+    assert closing_of(ran).closing_cash == 100_000 + row["PnL"]
+    assert (done.balanced, closing_of(ran).flat) == (True, True)
+    legs = legs_of(home)
+    assert {leg["account"] for leg in legs} >= {"1030", "2100"}
+    assert sum(Decimal(leg["amount"]) for leg in legs if leg["account"] == "2100") == 0
+
+
+def legs_of(home) -> list[dict[str, str]]:
+    registry = Registry(home, bot_of(home).identity, day=date(2013, 10, 8), number=1)
+    return list(csv.DictReader(io.StringIO(registry.path("ledger.csv").read_text())))
+
+
+def test_an_inverse_fund_at_every_layer(tmp_path, with_fund) -> None:
+    """The fund is bought and sold: orders, trade row, books and `why` say so; IBM is never sold."""
+    home = demo(tmp_path / "home")
+    change_inverse_etfs(env_door(home), {"IBM": "INV"}, date(2013, 10, 1))
+    ran, done = run(home, short_request(with_fund, "InverseETF"))
+    (row,) = trades_of(ran)
+    assert (row["ticker"], row["side"], row["strategy_name"]) == ("INV", "long", "open")
+    fills = [e.record for e in ran.entries() if isinstance(e.record, FillRecorded)]
+    assert [(fill.symbol, fill.side) for fill in fills] == [("INV", Side.BUY), ("INV", Side.SELL)]
+    assert (done.balanced, closing_of(ran).flat) == (True, True)
+    assert closing_of(ran).closing_cash == 100_000 + row["PnL"]
+    assert all(leg["account"] != "2100" for leg in legs_of(home))
+    assert "mapping: mapped (short IBM is long INV at" in why(ran.entries(), "IBM")
+
+
+def test_the_shipped_table_is_kept_when_a_session_uses_it(tmp_path, with_fund) -> None:
+    """Its version then means these pairs for ever; IBM is not among them and is turned down."""
+    home = demo(tmp_path / "home")
+    ran, _ = run(home, short_request(with_fund, "InverseETF"))
+    assert trades_of(ran) == []
+    assert "mapping: no_mapping (IBM has no inverse ETF in version 1" in why(ran.entries(), "IBM")
+    kept = home.env / "inverse_etfs.versioned" / "1.json"
+    assert parse_inverse_etfs(kept.read_bytes(), source="kept") == SHIPPED
+
+
+def test_a_session_is_taken_up_with_the_table_that_it_began_with(tmp_path, with_fund) -> None:
+    """Another table of inverse ETFs under an unfinished session is refused by name."""
+    home = demo(tmp_path / "home")
+    door = env_door(home)
+    change_inverse_etfs(door, {"IBM": "INV"}, date(2013, 10, 1))
+    began = door.read(FILE)
+    request = short_request(with_fund, "InverseETF")
+    crash_at(home, request, 40)
+    change_inverse_etfs(door, {"IBM": "", "BAC": "INV"}, date(2013, 10, 2))
+    with pytest.raises(ConfigError, match=r"found other bars and inverse ETFs$"):
+        asyncio.run(engine(home, request).run())
+    change_inverse_etfs(door, {"IBM": "INV"}, date(2013, 10, 3))
+    with pytest.raises(ConfigError, match=r"found other inverse ETFs$"):
+        asyncio.run(engine(home, request).run())
+    door.replace(FILE, began)
+    again, done = run(home, request)
+    assert [row["ticker"] for row in trades_of(again)] == ["INV"]
+    assert done.balanced
 
 
 # ---- taking up ----

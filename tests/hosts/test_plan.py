@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from rigd.config.inverse_etfs import InverseEtfs
 from rigd.core.errors import ConfigError, DataError
 from rigd.hosts.plan import make_plan
 from rigd.hosts.request import SessionRequest
@@ -124,3 +125,52 @@ def test_malformed_metrics_refuse_the_plan(folder) -> None:
     (folder / "fundamentals.json").write_text("{}")
     with pytest.raises(DataError, match=r"fundamentals\.json"):
         make_plan(settings(), replace(OF_FILES, data=str(folder)))
+
+
+INVERSE = (("SHORT_TYPE_OPEN", "InverseETF"),)
+
+
+@pytest.fixture
+def with_fund(folder):
+    """The same bars and those of SH, the inverse of SPY."""
+    write(folder / "SH.csv", HEADER, row(0), row(1))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("symbols", "overrides", "read", "bought_only"),
+    [
+        (("SPY", "IBM"), (), {"SPY", "IBM"}, set()),
+        (("SPY", "IBM"), INVERSE, {"SPY", "IBM", "SH"}, {"SH"}),
+        (("IBM",), INVERSE, {"IBM"}, set()),
+        (("SPY", "SH"), INVERSE, {"SPY", "SH"}, set()),
+    ],
+    ids=["not asked for", "beside what is asked for", "of nothing asked for", "asked for by name"],
+)
+def test_funds_are_read_where_a_short_side_buys_them(
+    with_fund, symbols, overrides, read, bought_only
+) -> None:
+    """SPEC §3: an inverse ETF is bought only, unless it is asked for as a candidate."""
+    request = replace(OF_FILES, data=str(with_fund), symbols=symbols, overrides=overrides)
+    plan = make_plan(settings(), request)
+    assert set(plan.feed.symbols) == read
+    assert plan.bought_only == bought_only
+    assert bool(plan.mapping) is bool(overrides)
+
+
+def test_a_fund_without_bars_ends_no_plan(folder) -> None:
+    """Neither a missing file nor a day without bars of it: its symbol is turned down later."""
+    request = replace(OF_FILES, data=str(folder), symbols=("SPY",), overrides=INVERSE)
+    assert make_plan(settings(), request).feed.symbols == ("SPY",)
+    write(folder / "SH.csv", HEADER, row(0, day=TUESDAY))
+    assert make_plan(settings(), request).feed.symbols == ("SPY",)
+
+
+def test_the_plan_has_the_homes_own_table(with_fund) -> None:
+    """Another table, other funds; the note names its version and what is bought only."""
+    table = InverseEtfs(version=9, dated=MONDAY.day, pairs=(("IBM", "SH"),))
+    request = replace(OF_FILES, data=str(with_fund), symbols=("SPY", "IBM"), overrides=INVERSE)
+    plan = make_plan(settings(), request, table)
+    assert plan.inverse_etfs is table
+    assert plan.mapping.startswith("version 9 of 2013-10-07, 1 pairs, ")
+    assert plan.mapping.endswith("bought only: SH")

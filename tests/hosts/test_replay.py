@@ -8,17 +8,19 @@ from decimal import ROUND_DOWN, Decimal
 
 import pytest
 
+from rigd.config.inverse_etfs import InverseEtfs
 from rigd.core.errors import LogicError
 from rigd.core.events import Command, ErrorCaptured, OrderIntent, SliceDone
 from rigd.core.lifecycle import BotState
-from rigd.core.orders import Purpose
+from rigd.core.orders import OrdType, Purpose
+from rigd.core.values import Direction
 from rigd.hosts import replay, wiring
 from rigd.strategy import router
 from rigd.strategy.stepper import REASONS
 from tests.engine.test_session import FRIDAY, assert_sound
 from tests.engine.world import DAY, World, real_bars, settings, truth
 from tests.fakes.clock import FakeClock
-from tests.strategy.days import SPANS, days_of, synthetic_days
+from tests.strategy.days import SPANS, days_of, inverse_of, synthetic_days
 
 SLIPPED = {
     "slippage_simulation_type": "rule_based",
@@ -129,6 +131,65 @@ def test_session_trades_equal_stepper_trades(name, case) -> None:
     assert total > 3
 
 
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trail_at_the_broker_ends_as_the_engines_own(name, case) -> None:
+    """SPEC §3: native trailing has the same numbers; on every real day it gives the same trades."""
+    values = settings(strategy_override=name, sim_native_trailing="true", **CASES[case])
+    sent = set()
+    for symbol, date_, bars in real_days():
+        day = wiring.session_day(date_)
+        world = World(settings=values, bars={symbol: bars}, day=day, filters=False).run()
+        assert session_trades(world, day) == stepped_trades(values, day, bars), (symbol, date_)
+        sent |= {order.ord_type for order in world.intents if order.purpose is Purpose.STOP}
+    assert sent == {OrdType.STOP if case == "atr" else OrdType.TRAILING_STOP}
+
+
+INVERSE = {f"short_type_{name}": "InverseETF" for name in NAMES}
+FUND = "INV"
+
+
+def table_for(symbol) -> InverseEtfs:
+    """A table that maps one symbol to the made-up fund."""
+    return InverseEtfs(version=7, dated=DAY, pairs=((symbol, FUND),))
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", NAMES)
+def test_session_with_an_inverse_etf_equals_the_pair_stepper(name, case) -> None:
+    """On every real day a short signal buys the fund, as the stepper and the records have it."""
+    values = settings(strategy_override=name, **WIDE, **(CASES[case] | INVERSE))
+    friction = values.slippage_simulation_type == "rule_based"
+    of_fund = 0
+    for number, (symbol, date_, bars) in enumerate(real_days()):
+        day, fund = wiring.session_day(date_), inverse_of(bars, number)
+        world = World(
+            settings=values,
+            bars={symbol: bars, FUND: fund},
+            day=day,
+            filters=False,
+            inverse_etfs=table_for(symbol),
+            bought_only=frozenset({FUND}),
+        ).run()
+        (planned,) = wiring.windows(values, day)
+        walked = router.simulate_pairs(
+            values,
+            planned.window,
+            [(bars, fund)],
+            latency_fraction=values.simulated_latency_ms / 60_000,
+            slippage=values.slippage_mean_pct if friction else 0.0,
+        )
+        expected = [(*trade[:6], REASONS[trade.reason], trade.stale) for trade, _ in walked]
+        assert session_trades(world, day) == expected, (symbol, date_)
+        assert [trade.symbol for trade in world.trades] == [
+            FUND if is_fund else symbol for _, is_fund in walked
+        ]
+        assert {trade.direction for trade in world.trades} <= {Direction.LONG}
+        assert_sizes(world)
+        of_fund += sum(is_fund for _, is_fund in walked)
+    assert of_fund > 3
+
+
 def assert_like_the_stepper(world, values, day) -> int:
     """Each symbol trades as the stepper trades it alone; return how many exits were stale."""
     found = {}
@@ -143,11 +204,12 @@ def assert_like_the_stepper(world, values, day) -> int:
     return sum(trade.error_code == "stale_exit" for trade in world.trades)
 
 
+@pytest.mark.parametrize("native", ["false", "true"])
 @pytest.mark.parametrize("case", ["friction", "tight trail"])
 @pytest.mark.parametrize("name", NAMES)
-def test_session_equals_stepper_with_holes_in_the_data(name, case) -> None:
+def test_session_equals_stepper_with_holes_in_the_data(name, case, native) -> None:
     """SPEC §3a.8: missing minutes, jumps and days that break off change nothing about it."""
-    values = settings(strategy_override=name, **WIDE, **CASES[case])
+    values = settings(strategy_override=name, sim_native_trailing=native, **WIDE, **CASES[case])
     day = wiring.session_day(DAY)
     stale = 0
     for bars in synthetic_days(77, 40):

@@ -314,3 +314,15 @@ def test_parquet_and_csv_give_the_same_day(tmp_path) -> None:
     parquet.write_table(pa.table(columns), parquet_folder / "bars.parquet")
     with pytest.raises(DataError, match=r"bars\.parquet:2: close: must be a number, was None"):
         day_of(parquet_folder)
+
+
+def test_optional_symbols_are_read_where_they_are(tmp_path) -> None:
+    """They are no condition: a missing file and an empty day are no error and not absent."""
+    write(tmp_path / "SPY.csv", HEADER, row(0))
+    write(tmp_path / "SH.csv", HEADER, row(1))
+    write(tmp_path / "IBM.csv", HEADER, row(2))
+    found = day_of(tmp_path, "SPY", optional=["SH", "PSQ"])
+    assert (set(found.bars), found.absent) == ({"SPY", "SH"}, ())
+    write(tmp_path / "SH.csv", HEADER, row(0, day=TUESDAY))
+    found = day_of(tmp_path, "SPY", optional=["SH", "PSQ"])
+    assert (set(found.bars), found.absent) == ({"SPY"}, ())

@@ -154,3 +154,12 @@ def test_compiled_and_interpreted_agree() -> None:
         100.0, 104.0, 0.25, 0.01, 1.0
     )
     assert numba.njit(fills.exit_fill)(1, 100.0, 0.01, 1.0) == fills.exit_fill(1, 100.0, 0.01, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("direction", "level"), [(1.0, 98.0), (-1.0, 102.0)], ids=["long", "short"]
+)
+def test_trail_lies_behind_its_peak(direction, level) -> None:
+    """2 % under the peak of a long, over the trough of a short; NaN stays off."""
+    assert fills.trail_behind(direction, 100.0, 0.02) == pytest.approx(level, abs=1e-12)
+    assert math.isnan(fills.trail_behind(direction, 100.0, math.nan))

@@ -128,3 +128,27 @@ def test_a_copy_never_replaces_a_file(tmp_path: Path) -> None:
     ):
         backup_database(source, tmp_path / "copy.db")
     assert (tmp_path / "copy.db").read_bytes() == b"good"
+
+
+def test_a_database_in_memory_is_watched() -> None:
+    """The gate sees each statement and each commit; what it answers is what SQLite refuses with."""
+    seen: list[str] = []
+
+    def gate(statement: str) -> str:
+        seen.append(statement)
+        return "database or disk is full" if statement == "COMMIT" and len(seen) < 6 else ""
+
+    with closing(database.open_in_memory(gate)) as connection:
+        assert pragma(connection, "foreign_keys") == 1
+        for _ in range(2):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE t(n INTEGER) STRICT")
+            if len(seen) < 6:
+                with pytest.raises(sqlite3.OperationalError, match="full"):
+                    connection.execute("COMMIT")
+                assert not connection.in_transaction
+            else:
+                connection.execute("COMMIT")
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    assert seen.count("COMMIT") == 2
+    assert seen.count("COMMITTED") == 1

@@ -75,6 +75,25 @@ def _synthetic_day(rng):
     ]
 
 
+def inverse_of(bars, seed, missing=0.1):
+    """Return the bars of a fund that moves against a symbol, with minutes of its own missing.
+
+    Prices are 2500 over the symbol's: highs become lows; volumes are its own.
+    """
+    rng = np.random.default_rng(seed)
+    there = rng.random(len(bars)) >= missing
+    volumes = rng.integers(1, 40, len(bars)) * 50.0
+    return [
+        Bar(
+            bar.minute,
+            *(round(2500.0 / price, 4) for price in (bar.open, bar.low, bar.high, bar.close)),
+            float(volume),
+        )
+        for bar, volume, present in zip(bars, volumes, there, strict=True)
+        if present
+    ]
+
+
 def flat(minutes, price=100.0, volume=100.0):
     """Return quiet bars at one price on the given minutes."""
     return [Bar(minute, price, price, price, price, volume) for minute in minutes]

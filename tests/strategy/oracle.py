@@ -26,6 +26,12 @@ def day_table(bars):
 
 def signal(name, table, params, plan):
     """Return (row, +1 or -1) of the first signal, or None."""
+    sides = signals(name, table, params, plan)
+    return None if sides is None or sides.empty else (int(sides.index[0]), int(sides.iloc[0]))
+
+
+def signals(name, table, params, plan):
+    """Return +1 or -1 at the row of every signal; None with too few bars."""
     start, end, stop_looking = params[0], params[1], params[2]
     analysis = table[(table.minute >= start) & (table.minute < end)]
     if len(analysis) < 0.8 * (end - start) or len(analysis) == 0:
@@ -47,8 +53,7 @@ def signal(name, table, params, plan):
         sides = up * 1 - down * 1
     if not plan.shorts:
         sides = sides[sides > 0]
-    sides = sides[sides != 0]
-    return None if sides.empty else (int(sides.index[0]), int(sides.iloc[0]))
+    return sides[sides != 0]
 
 
 def average_true_range(table, period):
@@ -84,15 +89,33 @@ class Columns:
 def trade(name, table, params, rules, plan):
     """Return (direction, signal, entry, exit minute, prices, reason, stale) or None."""
     found = signal(name, table.table, params, plan)
-    if found is None or found[0] + 1 >= len(table):
+    if found is None:
         return None
     row, side = found
-    first = row + 1
-    if table.minute[first] >= plan.entry_end:
+    return held(table, int(table.minute[row]), side, rules, plan)
+
+
+def trade_with_fund(name, table, fund, params, rules, plan):
+    """Return (trade, whether it is the fund's): a short signal buys the fund that has a bar."""
+    sides = signals(name, table.table, params, plan)
+    if sides is None:
+        return None
+    for row, side in sides.items():
+        minute = int(table.minute[row])
+        if side == 1 or minute in fund.minute:
+            found = held(table if side == 1 else fund, minute, 1, rules, plan)
+            return None if found is None else (found, bool(side == -1))
+    return None
+
+
+def held(table, signal_minute, side, rules, plan):
+    """Return the trade that a signal of a minute leads to in a table, or None."""
+    first = sum(minute <= signal_minute for minute in table.minute)
+    if first >= len(table) or table.minute[first] >= plan.entry_end:
         return None
     entry = rounded(_market(table, first, side, plan))
     ranges = average_true_range(table, int(rules.atr_period)) if rules.atr_mult > 0 else None
-    head = (side, int(table.minute[row]), int(table.minute[first]))
+    head = (side, signal_minute, int(table.minute[first]))
     best = entry
     for i in range(first, len(table)):
         minute = int(table.minute[i])

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rigd.config.choices import CloseMode, ShortType
+from rigd.config.choices import CloseMode
 from rigd.core.values import Bar
 from rigd.strategy import closing
 from rigd.strategy.closing import FADE, MOMENTUM, CloseParams, CloseState
@@ -117,10 +117,10 @@ def test_params_come_from_settings_and_window(mode, number) -> None:
 
 
 def test_self_check_names_the_problem() -> None:
-    """A threshold of zero and LongPut are both named."""
+    """A threshold of zero and a trail of 1 are both named."""
     assert closing.self_check(FakeSettings()).passed
-    broken = view("close", trigger=0.0, short_type=ShortType.LONG_PUT)
+    broken = view("close", trigger=0.0, trail_pct=1.0)
     answer = closing.self_check(FakeSettings(broken))
     assert not answer.passed
     assert "threshold" in answer.detail
-    assert "SHORT_TYPE_CLOSE" in answer.detail
+    assert "trailing stop of close" in answer.detail

@@ -9,7 +9,7 @@ import pytest
 
 from rigd.strategy import closing, midday, opening
 from rigd.strategy.definition import Observes, required_bars
-from rigd.strategy.exits import RangeState
+from rigd.strategy.trailing import RangeState
 from tests.strategy.cases import cases
 from tests.strategy.days import synthetic_days
 

@@ -1,25 +1,15 @@
-"""Exit levels by hand, and the average true range."""
+"""Exit levels by hand."""
 
 from __future__ import annotations
 
-import csv
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigd.core.values import Bar
-from rigd.strategy.exits import (
-    RangeState,
-    average_range,
-    higher,
-    levels,
-    observe_range,
-    rules_from,
-    trail_in_force,
-)
-from tests.shared import shared_path
+from rigd.strategy.exits import levels, rules_from
+from rigd.strategy.trailing import trail_in_force
 from tests.strategy.cases import OFF, PLAIN
 from tests.strategy.views import view
 
@@ -85,31 +75,6 @@ def test_tighter_of_fraction_and_atr(direction, atr, stop) -> None:
     assert levels(direction, 100.0, 100.0, OFF, FAR, atr, rules)[0] == pytest.approx(stop)
 
 
-@pytest.mark.parametrize(
-    ("minutes_left", "trail"), [(4, 0.02), (3, 0.02), (2, 0.01), (1, 0.01), (2.5, 0.01)]
-)
-def test_trail_tightens_within_the_buffer(minutes_left, trail) -> None:
-    """The default of 150 s reaches the bars that start 2 and 1 minutes before the exit."""
-    assert trail_in_force(minutes_left, PLAIN) == trail
-
-
-def test_tightening_stops_at_the_floor() -> None:
-    """0.002 × 0.1 is raised to 0.0005 (SPEC §3)."""
-    rules = PLAIN._replace(trail_fraction=0.002, tighten_factor=0.1)
-    assert trail_in_force(1, rules) == 0.0005
-
-
-def test_floor_never_widens_a_trail() -> None:
-    """A trail that is under the floor by itself stays as it is."""
-    rules = PLAIN._replace(trail_fraction=0.0003, tighten_factor=0.5)
-    assert trail_in_force(1, rules) == 0.0003
-
-
-def test_trail_that_is_off_stays_off() -> None:
-    """NaN within the buffer too."""
-    assert math.isnan(trail_in_force(1, PLAIN._replace(trail_fraction=OFF)))
-
-
 @given(
     st.floats(1.0, 1e4),
     st.floats(0.5, 2.0),
@@ -127,40 +92,6 @@ def test_short_levels_mirror_long_ones(entry, shift, trail, left, touch) -> None
     short = levels(-1, entry, entry - rise, entry - 2 * rise, left, OFF, rules)
     assert short[0] == pytest.approx(min(entry * 1.01, (entry - rise) * (1 + in_force)))
     assert long[1] - entry == pytest.approx(entry - short[1])
-
-
-def test_higher_ignores_what_is_off() -> None:
-    """NaN loses against any level, on both sides."""
-    assert higher(1, OFF, 5.0) == 5.0
-    assert higher(-1, 5.0, OFF) == 5.0
-    assert higher(1, 4.0, 5.0) == 5.0
-    assert higher(-1, 4.0, 5.0) == 4.0
-    assert math.isnan(higher(1, OFF, OFF))
-
-
-def test_average_range_by_hand() -> None:
-    """Wilder with a period of 2: a mean first, then a share of 1 / 2."""
-    # Ranges: 10 - 9 = 1; max(12-11, 12-9.5, 11-9.5) = 2.5; max(1, 2, 3) = 3 → 1.75, 2.375.
-    state, found = RangeState(), []
-    for high, low, close in ((10.0, 9.0, 9.5), (12.0, 11.0, 11.5), (9.5, 8.5, 8.5)):
-        observe_range(state, Bar(0, close, high, low, close, 1.0), 2)
-        found.append(average_range(state, 2))
-    assert math.isnan(found[0])
-    assert found[1:] == [1.75, 2.375]
-
-
-def test_average_range_equals_the_reference_table() -> None:
-    """The stored ATR 14 of SPY is met within its rounding."""
-    state = RangeState()
-    path = shared_path("data", "indicator_reference", "spy_atr_wilder.csv")
-    for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
-        high, low, close = (float(row[part]) for part in ("High", "Low", "Close"))
-        observe_range(state, Bar(0, close, high, low, close, 1.0), 14)
-        if row["Average True Range 14"]:
-            assert average_range(state, 14) == pytest.approx(
-                float(row["Average True Range 14"]), abs=5.5e-6
-            )
-    assert state.seen > 100
 
 
 def test_rules_come_from_the_settings() -> None:

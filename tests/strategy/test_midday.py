@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from rigd.config.choices import ShortType
 from rigd.core.values import Bar
 from rigd.strategy import midday
 from rigd.strategy.midday import MidParams, MidState
@@ -177,8 +176,8 @@ def test_params_come_from_settings_and_window() -> None:
 
 
 def test_self_check_names_the_problem() -> None:
-    """InverseETF is refused, the defaults pass."""
+    """A stop of 1 is refused, the defaults pass."""
     assert midday.self_check(FakeSettings()).passed
-    answer = midday.self_check(FakeSettings(view("mid", short_type=ShortType.INVERSE_ETF)))
+    answer = midday.self_check(FakeSettings(view("mid", stop_pct=1.0)))
     assert not answer.passed
-    assert "SHORT_TYPE_MID" in answer.detail
+    assert "STOP_PCT_MID" in answer.detail

@@ -6,7 +6,6 @@ import math
 
 import pytest
 
-from rigd.config.choices import ShortType
 from rigd.core.values import Bar
 from rigd.strategy import opening
 from rigd.strategy.opening import OpenParams, OpenState
@@ -133,8 +132,8 @@ def test_params_come_from_settings_and_window() -> None:
 
 
 def test_self_check_names_the_problem() -> None:
-    """LongPut is refused, ShortSell passes."""
+    """A target of 0 is refused, the defaults pass."""
     assert opening.self_check(FakeSettings(view("open"))).passed
-    answer = opening.self_check(FakeSettings(view("open", short_type=ShortType.LONG_PUT)))
+    answer = opening.self_check(FakeSettings(view("open", target_pct=0.0)))
     assert not answer.passed
-    assert "SHORT_TYPE_OPEN" in answer.detail
+    assert "TARGET_PCT_OPEN" in answer.detail

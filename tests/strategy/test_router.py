@@ -14,7 +14,7 @@ from rigd.core.errors import ConfigError
 from rigd.core.values import Window
 from rigd.strategy import closing, midday, opening, router
 from rigd.strategy.stepper import TIMED_OUT
-from tests.strategy.days import days_of
+from tests.strategy.days import days_of, inverse_of
 from tests.strategy.views import WINDOWS, FakeSettings, view
 
 REQUIRED = "VERSION_TAG=0.1.0\nMAX_ORDER_NOTIONAL=50000\nMAX_ORDER_QUANTITY=5000\n"
@@ -137,24 +137,25 @@ def test_self_checks_ask_every_strategy_that_runs() -> None:
     answers = router.self_checks(FakeSettings())
     assert [answer.name for answer in answers] == names
     assert all(answer.passed for answer in answers)
-    broken = view("mid", short_type=ShortType.INVERSE_ETF)
+    broken = view("mid", trigger=0.0)
     answers = router.self_checks(FakeSettings(broken))
     assert [answer.passed for answer in answers] == [True, True, False, True]
-    idle = view("mid", short_type=ShortType.INVERSE_ETF, enabled=False)
+    idle = view("mid", trigger=0.0, enabled=False)
     assert all(answer.passed for answer in router.self_checks(FakeSettings(idle)))
     assert len(router.self_checks(FakeSettings(override="night"))) == 1
 
 
-@pytest.mark.parametrize("short_type", ["disabled", "ShortSell"])
+@pytest.mark.parametrize("short_type", ["disabled", "ShortSell", "InverseETF"])
 def test_strategy_selfcheck(short_type) -> None:
-    """All self-checks are true with real settings, with and without short sales (document 070)."""
+    """All self-checks are true with real settings, with and without shorts (document 070)."""
     shorts = "".join(f"SHORT_TYPE_{name}={short_type}\n" for name in ("OPEN", "MID", "CLOSE"))
     settings = parse_env(REQUIRED + shorts, source="test")
     answers = router.self_checks(settings)
     assert [answer.passed for answer in answers] == [True] * 4
     plan = router.build(settings, WINDOWS["mid"])
     assert plan.params == (150, 165, 175, 0.02)
-    assert plan.shorts is (short_type == "ShortSell")
+    assert plan.shorts is (short_type != "disabled")
+    assert plan.sells_short is plan.step_plan().shorts is (short_type == "ShortSell")
 
 
 def test_strategies_off_in_real_settings_do_not_run() -> None:
@@ -184,3 +185,17 @@ def test_a_strategy_that_does_not_run_is_not_imported() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.strip() == "['rigd.strategy.opening'] []"
+
+
+def test_pairs_are_simulated_with_the_numbers_of_the_settings() -> None:
+    """IBM 2013-10-08 falls: without its fund nothing is traded, with it the fund is bought."""
+    inverse = FakeSettings(view("open", trigger=0.001, short_type=ShortType.INVERSE_ETF))
+    day = days_of("IBM")["2013-10-08"]
+    assert router.simulate(inverse, WINDOWS["open"], [day]) == ()
+    fund = inverse_of(day, 1, missing=0.0)
+    ((trade, of_fund),) = router.simulate_pairs(inverse, WINDOWS["open"], [(day, fund)])
+    assert (trade.direction, trade.signal_minute, trade.entry_minute, of_fund) == (1, 21, 22, True)
+    bar = next(bar for bar in fund if bar.minute == 22)
+    assert trade.entry_price == bar.open
+    ((slipped, _),) = router.simulate_pairs(inverse, WINDOWS["open"], [(day, fund)], slippage=0.001)
+    assert slipped.entry_price == pytest.approx(bar.open * 1.001, abs=1e-6)

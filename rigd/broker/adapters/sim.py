@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rigd.broker.simulated.admission import CL_ORD_ID_MAX, MIN_NOTIONAL, ORD_TYPES
+from rigd.broker.simulated.admission import CL_ORD_ID_MAX, MIN_NOTIONAL, ord_types
 from rigd.core.errors import AuthError, BrokerError, NotSupported, Unavailable
 from rigd.core.money import ORDER_QUANTITY_DECIMALS
 from rigd.core.orders import Capabilities, Gap, TimeInForce
@@ -36,7 +37,7 @@ CAPABILITIES = Capabilities(
     min_notional=Decimal(MIN_NOTIONAL),
     quantity_decimals=ORDER_QUANTITY_DECIMALS,
     cl_ord_id_max=CL_ORD_ID_MAX,
-    ord_types=ORD_TYPES,
+    ord_types=ord_types(native_trailing=False),
     paper=True,
     authoritative_lookup=True,
 )
@@ -54,12 +55,19 @@ class SimBroker:
         The account that is expected there.
     name
         The broker's code, as it stands in trades and logs.
+    native_trailing
+        Whether the exchange has trailing stops of its own.
     """
 
-    capabilities = CAPABILITIES
-
-    def __init__(self, link: Link, account_id: str, name: str = "SIM") -> None:
+    def __init__(
+        self, link: Link, account_id: str, name: str = "SIM", *, native_trailing: bool = False
+    ) -> None:
         self.name = name
+        self.capabilities = replace(
+            CAPABILITIES,
+            ord_types=ord_types(native_trailing=native_trailing),
+            native_trailing=native_trailing,
+        )
         self._link = link
         self._account_id = account_id
         self._cursor = -1
@@ -102,7 +110,7 @@ class SimBroker:
 
     async def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Send an order: exactly one attempt on the wire; raises NotSupported before sending."""
-        _require_supported(request)
+        self._require_supported(request)
         return self._link.submit(request)
 
     async def cancel(self, cl_ord_id: str) -> CancelAck:
@@ -111,7 +119,7 @@ class SimBroker:
 
     async def replace(self, cl_ord_id: str, new: OrderRequest) -> OrderSnapshot:
         """Replace a working order by a new one with its own id; returns the new one."""
-        _require_supported(new)
+        self._require_supported(new)
         return self._link.replace(cl_ord_id, new)
 
     async def find(self, cl_ord_id: str) -> OrderSnapshot | None:
@@ -157,11 +165,14 @@ class SimBroker:
         self._lost, self._cursor = False, cursor
         return events
 
-
-def _require_supported(request: OrderRequest) -> None:
-    if request.ord_type not in ORD_TYPES:
-        msg = f"the simulated broker takes {sorted(ORD_TYPES)} orders, was {request.ord_type}"
-        raise NotSupported(msg)
-    if request.tif is not TimeInForce.DAY:
-        msg = f"the simulated broker takes day orders, was {request.tif}"
-        raise NotSupported(msg)
+    def _require_supported(self, request: OrderRequest) -> None:
+        taken = self.capabilities.ord_types
+        if request.ord_type not in taken:
+            msg = f"the simulated broker takes {sorted(taken)} orders, was {request.ord_type}"
+            raise NotSupported(msg)
+        if request.contract is not None:
+            msg = f"the simulated broker has no options, was {request.contract.occ_symbol}"
+            raise NotSupported(msg)
+        if request.tif is not TimeInForce.DAY:
+            msg = f"the simulated broker takes day orders, was {request.tif}"
+            raise NotSupported(msg)

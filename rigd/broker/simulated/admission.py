@@ -30,7 +30,7 @@ CL_ORD_ID_MAX = 32
 """The longest client order id [characters]."""
 
 ORD_TYPES = frozenset({OrdType.MARKET, OrdType.LIMIT, OrdType.STOP})
-"""What the exchange can do."""
+"""What the exchange can do always."""
 
 _CL_ORD_ID = re.compile(rf"[A-Za-z0-9-]{{1,{CL_ORD_ID_MAX}}}\Z")
 
@@ -42,6 +42,11 @@ class Refusal(NamedTuple):
     text: str
 
 
+def ord_types(*, native_trailing: bool) -> frozenset[OrdType]:
+    """Return what the exchange takes, trailing stops only where it is to have them."""
+    return ORD_TYPES | {OrdType.TRAILING_STOP} if native_trailing else ORD_TYPES
+
+
 def judge_id(cl_ord_id: str) -> Refusal | None:
     """Refuse what is no client order id."""
     if _CL_ORD_ID.match(cl_ord_id):
@@ -50,7 +55,12 @@ def judge_id(cl_ord_id: str) -> Refusal | None:
 
 
 def judge(
-    request: OrderRequest, book: Book, commission: Decimal, instead_of: Order | None = None
+    request: OrderRequest,
+    book: Book,
+    commission: Decimal,
+    instead_of: Order | None = None,
+    *,
+    native_trailing: bool = False,
 ) -> Refusal | None:
     """Judge an order against the account as it is.
 
@@ -64,6 +74,8 @@ def judge(
         Fraction of the notional that a fill costs.
     instead_of
         The working order that the new one replaces.
+    native_trailing
+        Whether the exchange has trailing stops.
 
     Returns
     -------
@@ -71,7 +83,7 @@ def judge(
         The first rule that refuses it; None when it is taken.
     """
     return (
-        _judge_form(request)
+        _judge_form(request, ord_types(native_trailing=native_trailing))
         or _judge_group(request, book)
         or _judge_position(request, book, instead_of)
         or _judge_funds(request, book, commission, instead_of)
@@ -109,9 +121,11 @@ def buying_power(book: Book, commission: Decimal, without: Order | None = None) 
     return money(free)
 
 
-def _judge_form(request: OrderRequest) -> Refusal | None:
-    if request.ord_type not in ORD_TYPES:
+def _judge_form(request: OrderRequest, taken: frozenset[OrdType]) -> Refusal | None:
+    if request.ord_type not in taken:
         return Refusal("bad_type", f"a {request.ord_type} order is not known here")
+    if request.contract is not None:
+        return Refusal("no_options", "options are not traded here")
     if request.qty > MAX_QUANTITY or request.qty != round_down(
         request.qty, ORDER_QUANTITY_DECIMALS
     ):

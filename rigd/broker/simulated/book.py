@@ -66,7 +66,15 @@ class Executed:
     reason: str = ""
 
 
-Change = OrderTaken | StatusChanged | CancelRefused | Executed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trailed:
+    """A trailing stop moved to a new level [currency/share]."""
+
+    cl_ord_id: str
+    level: Decimal
+
+
+Change = OrderTaken | StatusChanged | CancelRefused | Executed | Trailed
 
 
 @dataclass(slots=True)
@@ -82,6 +90,12 @@ class Order:
     traded: Decimal = ZERO
     parts: int = 0
     refused_cancels: int = 0
+    trailed: Decimal | None = None
+
+    @property
+    def level(self) -> Decimal | None:
+        """Where a resident order rests now [currency/share]; None for a market order."""
+        return self.trailed if self.trailed is not None else level_of(self.request)
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -181,6 +195,8 @@ class Book:
             order = self.orders[change.cl_ord_id]
             order.status, order.reason, order.updated_at = change.status, change.reason, at
             self._tell(order)
+        elif isinstance(change, Trailed):
+            self.orders[change.cl_ord_id].trailed = change.level
         else:
             self.orders[change.cl_ord_id].refused_cancels += 1
 
@@ -250,7 +266,7 @@ class Book:
 
 
 def level_of(request: OrderRequest) -> Decimal | None:
-    """Return the level of a resident order [currency/share]; None for a market order."""
+    """Return the level at which a resident order is placed; None for a market order."""
     return request.stop_price if request.stop_price is not None else request.limit_price
 
 
@@ -283,6 +299,8 @@ def pack_change(change: Change) -> dict[str, Any]:
             "status": change.status.value,
             "reason": change.reason,
         }
+    if isinstance(change, Trailed):
+        return {"is": "trailed", "cl_ord_id": change.cl_ord_id, "level": str(change.level)}
     return {"is": "cancel_refused", "cl_ord_id": change.cl_ord_id}
 
 
@@ -315,6 +333,8 @@ def unpack_change(packed: dict[str, Any]) -> Change:
             status=OrdStatus(packed["status"]),
             reason=packed["reason"],
         )
+    if kind == "trailed":
+        return Trailed(cl_ord_id=packed["cl_ord_id"], level=Decimal(packed["level"]))
     if kind == "cancel_refused":
         return CancelRefused(cl_ord_id=packed["cl_ord_id"])
     msg = f"a change of the exchange's log must be of a known kind, was {packed!r}"

@@ -27,10 +27,11 @@ from rigd.broker.simulated.book import (
     Order,
     OrderTaken,
     StatusChanged,
+    Trailed,
     pack_change,
     unpack_change,
 )
-from rigd.broker.simulated.matching import touched
+from rigd.broker.simulated.matching import touched, trailed_level
 from rigd.core.clock import from_iso, iso, require_utc
 from rigd.core.errors import (
     ConfigError,
@@ -227,6 +228,7 @@ class SimExchange:
             return
         if self._book.working:
             self._each_order(slice_, self._inside_bar)
+            self._each_order(slice_, self._after_bar)
             self._commit("through", {})
 
     def end_session(self, marks: Mapping[str, float] | None = None) -> None:
@@ -421,7 +423,13 @@ class SimExchange:
         """Return why an order is refused, None when it is accepted."""
         if not self._started().is_open:
             return Refusal("market_closed", "the session is over")
-        refusal = judge(request, self._book, self._model.commission_fraction, instead_of)
+        refusal = judge(
+            request,
+            self._book,
+            self._model.commission_fraction,
+            instead_of,
+            native_trailing=self._model.native_trailing,
+        )
         if refusal is not None:
             return refusal
         if self._draws.uniform("reject", request.cl_ord_id) < self._model.reject_rate:
@@ -446,6 +454,11 @@ class SimExchange:
     def _inside_bar(self, order: Order, bar: Bar, start: datetime) -> None:
         if order.request.ord_type is not OrdType.MARKET:
             self._fill_resident(order, bar, start, test_open=False)
+
+    def _after_bar(self, order: Order, bar: Bar, _start: datetime) -> None:
+        level = trailed_level(order, bar)
+        if level is not None:
+            self._do(Trailed(cl_ord_id=order.request.cl_ord_id, level=level))
 
     def _fill_market(self, order: Order, bar: Bar, start: datetime) -> None:
         request = order.request

@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from rigd.broker.simulated.book import level_of
+from rigd.core.money import level_from_float
 from rigd.core.orders import OrdType
-from rigd.market.fills import NO_TOUCH, STOP_GAPPED, STOP_HIT, exit_fill
+from rigd.market.fills import NO_TOUCH, STOP_GAPPED, STOP_HIT, exit_fill, trail_behind
 from rigd.market.fills import touch as reach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from rigd.broker.simulated.book import Order
     from rigd.core.values import Bar
+
+
+STOPS = frozenset({OrdType.STOP, OrdType.TRAILING_STOP})
+"""What fills at market when its level is reached; a trailing stop where it has come to."""
+
+LIMITS = frozenset({OrdType.LIMIT})
 
 
 class Touched(NamedTuple):
@@ -47,8 +54,8 @@ def touched(orders: Sequence[Order], bar: Bar, *, test_open: bool) -> Touched | 
         A stop before a limit; None when the bar reaches none of them.
     """
     sells = orders[0].request.side.sign < 0
-    stop = _nearest(orders, OrdType.STOP, highest=sells)
-    limit = _nearest(orders, OrdType.LIMIT, highest=not sells)
+    stop = _nearest(orders, STOPS, highest=sells)
+    limit = _nearest(orders, LIMITS, highest=not sells)
     high, low = (bar.open, bar.open) if test_open else (bar.high, bar.low)
     direction = 1.0 if sells else -1.0
     code, price = reach(direction, bar.open, high, low, _level(stop), _level(limit), test_open)
@@ -56,14 +63,41 @@ def touched(orders: Sequence[Order], bar: Bar, *, test_open: bool) -> Touched | 
     return None if code == NO_TOUCH or order is None else Touched(order, code, price)
 
 
+def trailed_level(order: Order, bar: Bar) -> Decimal | None:
+    """Return where a trailing stop moves when a bar is complete.
+
+    Parameters
+    ----------
+    order
+        A working order.
+    bar
+        The bar that it lived through.
+
+    Returns
+    -------
+    Decimal or None
+        The tighter level [currency/share]; None when it stays, or is no trailing stop.
+    """
+    request, level = order.request, order.level
+    if request.trail_fraction is None or level is None:
+        return None
+    direction = -request.side.sign
+    peak = bar.high if direction > 0 else bar.low
+    moved = trail_behind(direction, peak, float(request.trail_fraction))
+    tighter = direction * (moved - float(level)) > 0.0
+    return level_from_float(moved) if tighter else None
+
+
 def _level(order: Order | None) -> float:
-    level = level_of(order.request) if order else None
+    level = order.level if order else None
     return math.nan if level is None else float(level)
 
 
-def _nearest(orders: Sequence[Order], ord_type: OrdType, *, highest: bool) -> Order | None:
-    """Return the order of a type that prices reach first."""
-    fitting = [order for order in orders if order.request.ord_type is ord_type]
+def _nearest(
+    orders: Sequence[Order], ord_types: frozenset[OrdType], *, highest: bool
+) -> Order | None:
+    """Return the order of some types that prices reach first."""
+    fitting = [order for order in orders if order.request.ord_type in ord_types]
     if not fitting:
         return None
     return max(fitting, key=_level) if highest else min(fitting, key=_level)

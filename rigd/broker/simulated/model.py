@@ -55,6 +55,8 @@ class SimModel:
         Share of cancels that are refused while the order lives on; 0 to 1.
     starting_cash
         Cash of a new account [currency].
+    native_trailing
+        Whether the broker has trailing stops of its own.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class SimModel:
     lost_reply_rate: float = 0.0
     refused_cancel_rate: float = 0.0
     starting_cash: Decimal = Decimal(100_000)
+    native_trailing: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.latency_ms <= BAR_LENGTH_MS:
@@ -118,6 +121,7 @@ class SimModel:
             reject_rate=settings.sim_reject_rate,
             lost_reply_rate=settings.sim_lost_reply_rate,
             starting_cash=settings.sim_starting_cash,
+            native_trailing=settings.sim_native_trailing,
         )
 
     @property

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rigd.strategy.exits import RangeState
+from rigd.strategy.pairs import make_hold, make_search
 from rigd.strategy.stepper import Trade, make_walk
+from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,6 +136,87 @@ def compile_stepper(strategy: Strategy) -> CompiledStepper:
         return traded
 
     return step
+
+
+def compile_pair_stepper(strategy: Strategy) -> CompiledStepper:
+    """Return the compiled stepper of one strategy whose short side buys an inverse ETF.
+
+    Parameters
+    ----------
+    strategy
+        The definition.
+
+    Returns
+    -------
+    callable
+        ``step(bars, offsets, fund, fund_offsets, params, rules, plan)`` over the arrays of `pack`,
+        of the symbol and of its fund for the same days, returns TRADE[n] and bool[n]: the days
+        that traded, in order, and whether the trade is the fund's.
+    """
+    search = compiled(make_search(compiled(strategy.entry), compiled(strategy.analysis_bars)))
+    hold = compiled(make_hold(compiled(strategy.entry), compiled(strategy.vwap)))
+    over_days = _over_pairs(search, hold)
+    state_type, ranges_type = record_type(strategy.state), record_type(RangeState)
+
+    def step(
+        bars: npt.NDArray[np.void],
+        offsets: npt.NDArray[np.int64],
+        fund: npt.NDArray[np.void],
+        fund_offsets: npt.NDArray[np.int64],
+        params: Any,  # noqa: ANN401 - the parameters of any strategy
+        rules: ExitRules,
+        plan: StepPlan,
+    ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_]]:
+        n_days = len(offsets) - 1
+        trades = np.zeros(n_days, dtype=TRADE)
+        states = np.zeros((2, n_days), dtype=state_type)
+        ranges = np.zeros(n_days, dtype=ranges_type)
+        of_fund = np.zeros(n_days, dtype=np.bool_)
+        series = (bars, offsets, fund, fund_offsets)
+        over_days(*series, states, ranges, params, rules, plan, trades, of_fund)
+        traded = trades["direction"] != 0
+        return trades[traded], of_fund[traded]
+
+    return step
+
+
+def _over_pairs(search: Any, hold: Any) -> Any:  # noqa: ANN401 - numba dispatchers
+    import numba  # noqa: PLC0415 - heavy, and only this module needs it
+
+    @numba.njit
+    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
+        bars,  # noqa: ANN001 - compiled
+        offsets,  # noqa: ANN001 - compiled
+        fund,  # noqa: ANN001 - compiled
+        fund_offsets,  # noqa: ANN001 - compiled
+        states,  # noqa: ANN001 - compiled
+        ranges,  # noqa: ANN001 - compiled
+        params,  # noqa: ANN001 - compiled
+        rules,  # noqa: ANN001 - compiled
+        plan,  # noqa: ANN001 - compiled
+        trades,  # noqa: ANN001 - compiled
+        of_fund,  # noqa: ANN001 - compiled
+    ):
+        for day in range(len(ranges)):
+            own = bars[offsets[day] : offsets[day + 1]]
+            other = fund[fund_offsets[day] : fund_offsets[day + 1]]
+            direction, minute = search(own, other, states[0, day], params, plan)
+            if direction == 0:
+                continue
+            bought = own if direction > 0 else other
+            trade = hold(bought, minute, states[1, day], ranges[day], params, rules, plan)
+            of_fund[day] = direction < 0
+            trades[day].direction = trade.direction
+            trades[day].signal_minute = trade.signal_minute
+            trades[day].entry_minute = trade.entry_minute
+            trades[day].exit_minute = trade.exit_minute
+            trades[day].entry_price = trade.entry_price
+            trades[day].exit_price = trade.exit_price
+            trades[day].reason = trade.reason
+            trades[day].stale = trade.stale
+            trades[day].day = day
+
+    return over_days
 
 
 def _over_days(walk: Any) -> Any:  # noqa: ANN401 - numba dispatchers

@@ -13,6 +13,7 @@ from rigd.broker.simulated.book import (
     Executed,
     OrderTaken,
     StatusChanged,
+    Trailed,
     level_of,
     pack_change,
     unpack_change,
@@ -33,6 +34,7 @@ CHANGES: tuple[Change, ...] = (
     ),
     StatusChanged(cl_ord_id="A", status=OrdStatus.CANCELED, reason="oco"),
     CancelRefused(cl_ord_id="A"),
+    Trailed(cl_ord_id="A", level=Decimal("49.987654321")),
     Executed(
         exec_key="E1",
         cl_ord_id="A",
@@ -139,3 +141,15 @@ def test_level_of_an_order() -> None:
     assert level_of(order("A", Side.SELL, stop="49")) == 49
     assert level_of(order("A", limit="51")) == 51
     assert level_of(order("A")) is None
+
+
+def test_trailed_level_takes_the_place_of_the_first_one() -> None:
+    """An order rests at its own level until its trail has moved it; nobody is told of it."""
+    book = Book(Decimal(1000))
+    request = order("A", Side.SELL, stop="49", trail="0.02")
+    book.take(OrderTaken(request=request, broker_order_id="1", status=OrdStatus.NEW), OPENS)
+    told = len(book.events)
+    assert book.orders["A"].level == 49
+    book.take(Trailed(cl_ord_id="A", level=Decimal("49.98")), OPENS)
+    assert book.orders["A"].level == Decimal("49.98")
+    assert len(book.events) == told

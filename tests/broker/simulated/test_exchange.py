@@ -740,3 +740,59 @@ class TestEvents:
         exchange.submit(order("S", Side.SELL, stop="10"))
         events, _ = exchange.events(cursor)
         assert [event.cl_ord_id for event in events] == ["S"]
+
+
+TRAILING = SimModel(native_trailing=True)
+
+
+def test_trailing_stop_follows_complete_bars_and_fills_at_its_level() -> None:
+    """SPEC §3a.5-6 at the broker: a bar's own high does not lift the level inside it."""
+    exchange = long_position(TRAILING)
+    exchange.submit(order("T", Side.SELL, stop="49", trail="0.02"))
+    exchange.trade_through(minute_of(0, AAA=FLAT))
+    for minute, bar in ((1, (50.0, 55.0, 49.5, 54.5)), (2, (54.5, 54.6, 53.0, 53.5))):
+        slice_ = minute_of(minute, AAA=bar)
+        exchange.open_bar(slice_)
+        exchange.trade_through(slice_)
+    assert prices(exchange) == [50, Decimal("53.9")]  # 55 × 0.98; the low of 49.5 came before it
+
+
+def test_trailing_stop_of_a_short_follows_the_lows_and_gaps_at_the_open() -> None:
+    """The mirror: 2 % over the low of 45 is 45.9, and the next open lies beyond it."""
+    exchange = short_position(TRAILING)
+    exchange.submit(order("T", Side.BUY_TO_COVER, stop="51", trail="0.02"))
+    exchange.trade_through(minute_of(0, AAA=(50.0, 50.0, 45.0, 45.5)))
+    exchange.open_bar(minute_of(1, AAA=(47.0, 47.0, 47.0, 47.0)))
+    assert prices(exchange) == [50, 47]
+
+
+def test_trailed_level_survives_the_exchange() -> None:
+    """Opened again over its log, the exchange trails on from where the level was."""
+    log = ListLog()
+    exchange = long_position(TRAILING, log)
+    exchange.submit(order("T", Side.SELL, stop="49", trail="0.02"))
+    exchange.trade_through(minute_of(0, AAA=(50.0, 55.0, 50.0, 54.5)))
+    again = exchange_on(ListLog(log.rows), TRAILING)
+    slice_ = minute_of(1, AAA=(54.5, 54.6, 53.0, 53.5))
+    again.open_bar(slice_)
+    again.trade_through(slice_)
+    assert prices(again) == [50, Decimal("53.9")]
+
+
+def test_trailing_stop_is_refused_where_the_broker_has_none() -> None:
+    """Without the option the type is unknown, and the position keeps what it has."""
+    exchange = long_position()
+    with pytest.raises(OrderRejected, match="bad_type"):
+        exchange.submit(order("T", Side.SELL, stop="49", trail="0.02"))
+
+
+def test_trailing_stop_and_target_are_one_group() -> None:
+    """The target fills and takes the trailing stop with it."""
+    exchange = long_position(TRAILING)
+    exchange.submit(order("T", Side.SELL, stop="49", trail="0.02", group="G"))
+    exchange.submit(order("L", Side.SELL, limit="52", group="G"))
+    exchange.trade_through(minute_of(0, AAA=(50.0, 52.5, 50.0, 52.0)))
+    assert prices(exchange) == [50, 52]
+    found = exchange.find("T")
+    assert found is not None
+    assert found.ord_status is OrdStatus.CANCELED

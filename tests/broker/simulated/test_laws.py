@@ -31,6 +31,7 @@ FAULTY = SimModel(
     reject_rate=0.1,
     lost_reply_rate=0.1,
     refused_cancel_rate=0.2,
+    native_trailing=True,
 )
 
 Step = tuple[Any, ...]
@@ -59,7 +60,7 @@ def trips(dice: Random, symbol: str) -> Iterator[Step]:
         qty, group = dice.choice(["1", "10", "33.333333", "500"]), f"{symbol}{trip}"
         yield "submit", symbol, enter, "market", 0, qty, ""
         yield minute(dice)
-        yield "submit", symbol, leave, "stop", stop, qty, group
+        yield "submit", symbol, leave, dice.choice(["stop", "trail"]), stop, qty, group
         yield "submit", symbol, leave, "limit", limit, qty, group
         yield minute(dice)
         if dice.random() < 0.5:
@@ -97,6 +98,8 @@ class Script:
         name = f"O{len(self.names)}"
         self.names.append(name)
         levels = {kind: str(level)} if kind != "market" else {}
+        if kind == "trail":
+            levels = {"stop": str(level), "trail": "0.03"}
         exchange.submit(order(name, side, qty, symbol, group=group, **levels))
 
     def cancel(self, exchange, back) -> None:

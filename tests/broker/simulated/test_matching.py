@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from rigd.broker.simulated.book import Order
-from rigd.broker.simulated.matching import touched
+from rigd.broker.simulated.matching import touched, trailed_level
 from rigd.core.orders import OrdStatus
 from rigd.core.values import Bar, Side
 from tests.broker.market import OPENS, order
@@ -77,3 +79,38 @@ def test_only_stops_slip_and_against_us(
     found = touched(orders, Bar(3, *bar, 1.0), test_open=False)
     assert found is not None
     assert found.fill_price(0.01) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "bar", "level"),
+    [
+        (Side.SELL, "98", (100.0, 105.0, 99.0, 100.0), 105.0 * (1.0 - 0.02)),
+        (Side.SELL, "98", (100.0, 100.0, 99.0, 100.0), None),
+        (Side.SELL, "99", (100.0, 101.0, 99.5, 100.0), None),
+        (Side.BUY_TO_COVER, "102", (100.0, 101.0, 95.0, 100.0), 95.0 * (1.0 + 0.02)),
+        (Side.BUY_TO_COVER, "102", (100.0, 101.0, 100.0, 100.0), None),
+    ],
+)
+def test_trail_only_ever_tightens(
+    side: Side, stop: str, bar: tuple[float, float, float, float], level: float | None
+) -> None:
+    """2 % behind the bar's best price, unless the level is there already or tighter."""
+    found = trailed_level(resting("T", side, stop=stop, trail="0.02"), Bar(3, *bar, 1.0))
+    assert (None if found is None else float(found)) == level
+
+
+def test_order_without_a_trail_stays_where_it_is() -> None:
+    """A stop and a limit never move."""
+    for orders in (SELLS, BUYS):
+        assert {trailed_level(each, Bar(3, 50.0, 90.0, 10.0, 50.0, 1.0)) for each in orders} == {
+            None
+        }
+
+
+def test_trailing_stop_is_reached_where_it_has_come_to() -> None:
+    """It is a stop like any other, at its present level."""
+    moved = resting("T", Side.SELL, stop="45", trail="0.02")
+    moved.trailed = Decimal(49)
+    found = touched([moved, *SELLS], Bar(3, 50.0, 54.0, 47.0, 50.0, 1.0), test_open=False)
+    assert found is not None
+    assert (found.order.request.cl_ord_id, found.price) == ("T", 49.0)

@@ -95,6 +95,7 @@ def test_settings_become_the_model() -> None:
         SIM_PARTIAL_FILL_RATE=0.1
         SIM_REJECT_RATE=0.2
         SIM_LOST_REPLY_RATE=0.3
+        SIM_NATIVE_TRAILING=true
     """
     settings = parse_env(dedent(text), source="test")
     assert SimModel.from_settings(settings) == SimModel(
@@ -107,4 +108,5 @@ def test_settings_become_the_model() -> None:
         reject_rate=0.2,
         lost_reply_rate=0.3,
         starting_cash=Decimal(5000),
+        native_trailing=True,
     )

@@ -15,6 +15,7 @@ from rigd.core.values import Bar
 from rigd.hosts.kernels.stepper import (
     BAR,
     TRADE,
+    compile_pair_stepper,
     compile_stepper,
     compiled,
     pack,
@@ -22,9 +23,10 @@ from rigd.hosts.kernels.stepper import (
     trades_of,
 )
 from rigd.strategy import closing, midday, opening
+from rigd.strategy.pairs import walk_pairs
 from rigd.strategy.stepper import Trade, on_grid, walk_days
 from tests.strategy.cases import cases
-from tests.strategy.days import real_days, synthetic_days
+from tests.strategy.days import inverse_of, real_days, synthetic_days
 
 MODULES = {"open": opening, "mid": midday, "close": closing}
 
@@ -66,6 +68,23 @@ def test_compiled_equals_interpreted_on_synthetic_days(name, step) -> None:
     assert {trade.direction for trade in trades} == {1, -1}
     assert {trade.reason for trade in trades} == {1, 2, 3}
     assert any(trade.stale for trade in trades)
+
+
+def test_compiled_pairs_equal_interpreted_pairs(name) -> None:
+    """A short side by an inverse ETF, on real and made-up days: the same trades to the last bit."""
+    step = compile_pair_stepper(MODULES[name].STRATEGY)
+    days = [*real_days(), *synthetic_days(2027, 60)]
+    funds = [inverse_of(bars, number) for number, bars in enumerate(days)]
+    series = (*pack(days), *pack(funds))
+    of_fund = 0
+    for case in list(cases(name))[::2]:
+        plan = case.plan._replace(shorts=True)
+        pairs = zip(days, funds, strict=True)
+        plain = walk_pairs(case.strategy, pairs, case.params, case.rules, plan)
+        rows, flags = step(*series, case.params, case.rules, plan)
+        assert tuple(zip(trades_of(rows), flags.tolist(), strict=True)) == plain, case
+        of_fund += sum(flags.tolist())
+    assert of_fund > 100
 
 
 def test_days_without_bars_give_no_trade(name, step) -> None:
