@@ -12,7 +12,7 @@ REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system chaos check gates notebooks bench-core lock clean
+.PHONY: help session test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
@@ -20,6 +20,8 @@ help:
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
 	@echo "make chaos        300 simulated days with faults, every invariant checked"
+	@echo "make crashmatrix  cut a session's process at every write, sync, rename and send"
+	@echo "make powerloss    open 5000 images of disks that lost power"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
 	@echo "make lock         pin every dependency again (needs uv)"
@@ -44,6 +46,12 @@ test-system: $(STAMP)
 
 chaos: $(STAMP)
 	$(BIN)/rigd chaos --seeds $(SEEDS) --jobs $(WORKERS)
+
+crashmatrix: $(STAMP)
+	$(BIN)/rigd crashmatrix --session small
+
+powerloss: $(STAMP)
+	$(BIN)/rigd powerloss --images 5000
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

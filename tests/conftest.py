@@ -71,7 +71,7 @@ class RunRecord:
             return
         mine = [
             node
-            for _, node in traceability.listed()
+            for node in traceability.nodes()
             if node.startswith("tests/") and node.startswith(traceability.SYSTEM) == self.system
         ]
         self.problems = traceability.problems_of_run(mine, self.outcomes, strict=under_ci())

@@ -1,6 +1,8 @@
 """Which row of the inventory is proven by which test: ``traceability.csv``, read and judged.
 
-A row names a test node, with or without its parameters, or a notebook that nbval compares.
+A row names a test node, with or without its parameters, or a notebook that nbval compares. The
+faults have a table of the same form, ``faults.csv``: a fault that cannot be shown yet has no test
+but a reason.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 TABLE = TESTS / "traceability.csv"
+FAULTS = TESTS / "faults.csv"
 IDS = TESTS / "inventory_ids.txt"
 SYSTEM = "tests/system/"
 """Tests below this folder run in a run of their own (marker `system`)."""
@@ -25,6 +28,19 @@ def listed(table: Path = TABLE) -> list[tuple[str, str]]:
     """Return the pairs of inventory id and test node, in the file's order."""
     with table.open(encoding="utf-8", newline="") as lines:
         return [(row["id"], row["test"]) for row in csv.DictReader(lines, strict=True)]
+
+
+def faults(table: Path = FAULTS) -> list[tuple[str, str, str]]:
+    """Return fault id, test node and reason, in the file's order; one of the last two is blank."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, strict=True)
+        return [(row["id"], row["test"], row["reason"]) for row in rows]
+
+
+def nodes() -> list[str]:
+    """Return every test node that a table names."""
+    proven = [node for _, node in listed()]
+    return proven + [node for _, node, _ in faults() if node]
 
 
 def inventory_ids(path: Path = IDS) -> frozenset[str]:
@@ -72,9 +88,9 @@ def problems_of_run(
     for node in dict.fromkeys(nodes):
         mine = [told for name, told in outcomes.items() if _belongs(name, node)]
         if not mine:
-            found.append(f"{node}: listed in traceability.csv, but no such test ran")
+            found.append(f"{node}: listed, but no such test ran")
         elif strict and "skipped" in mine:
-            found.append(f"{node}: listed in traceability.csv, but skipped")
+            found.append(f"{node}: listed, but skipped")
     return found
 
 

@@ -31,6 +31,33 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
     -------
     Broker
         The adapter, not connected yet.
+    """
+    return reach(
+        str(settings.broker_code),
+        account_id=account_id,
+        link=link,
+        native_trailing=settings.sim_native_trailing,
+    )
+
+
+def reach(
+    code: str, *, account_id: str, link: Link | None = None, native_trailing: bool = False
+) -> Broker:
+    """Return the adapter of a broker by its code; settings are not needed for it.
+
+    Parameters
+    ----------
+    code
+        The broker's code, such as ``SIM``.
+    account_id, link
+        As for `build`.
+    native_trailing
+        Whether the simulated broker takes trailing stops.
+
+    Returns
+    -------
+    Broker
+        The adapter, not connected yet.
 
     Raises
     ------
@@ -39,7 +66,6 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
     NotSupported
         If rigd has no adapter for the broker yet.
     """
-    code = str(settings.broker_code)
     if code != "SIM":
         msg = f"BROKER_CODE must be SIM, the one broker that rigd can reach yet; was {code}"
         raise NotSupported(msg)
@@ -48,4 +74,4 @@ def build(settings: Settings, *, account_id: str, link: Link | None = None) -> B
         raise ConfigError(msg)
     from rigd.broker.adapters.sim import SimBroker  # noqa: PLC0415 - only the assigned adapter loads
 
-    return SimBroker(link, account_id, code, native_trailing=settings.sim_native_trailing)
+    return SimBroker(link, account_id, code, native_trailing=native_trailing)

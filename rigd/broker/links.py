@@ -36,6 +36,10 @@ _T = TypeVar("_T")
 LOOPBACK = "127.0.0.1"
 """The only address that a simulated exchange listens on."""
 
+ORDER_MARK = socket.MSG_NOSIGNAL
+"""Sent with every message that changes an order, and with no other: the crash matrix knows it by
+that at the system's door. To Python, which ignores the signal, it changes nothing."""
+
 
 class Link(Protocol):
     """What the adapter and the player of the market ask of the exchange, as plain calls."""
@@ -62,6 +66,10 @@ class Link(Protocol):
 
     def end_session(self, marks: Mapping[str, float] | None = None) -> None:
         """End the session."""
+        ...
+
+    def fill_at_marks(self) -> None:
+        """Fill the exits that wait at the last marks: the market's player is gone."""
         ...
 
     def submit(self, request: OrderRequest) -> OrderSnapshot:
@@ -119,6 +127,7 @@ class LocalLink:
         self.open_bar = exchange.open_bar
         self.trade_through = exchange.trade_through
         self.end_session = exchange.end_session
+        self.fill_at_marks = exchange.fill_at_marks
         self.submit = exchange.submit
         self.cancel = exchange.cancel
         self.replace = exchange.replace
@@ -187,6 +196,10 @@ class SocketLink:
     def end_session(self, marks: Mapping[str, float] | None = None) -> None:
         """End the session."""
         self._ask("end_session", marks=dict(marks or {}))
+
+    def fill_at_marks(self) -> None:
+        """Fill the exits that wait at the last marks: the market's player is gone."""
+        self._ask("fill_at_marks")
 
     def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Take an order in; exactly one attempt on the wire."""
@@ -259,7 +272,7 @@ class SocketLink:
             self._number += 1
             line = json.dumps({"id": self._number, "op": op, **arguments}).encode() + b"\n"
             try:
-                answer = self._exchange_lines(line)
+                answer = self._exchange_lines(line, ORDER_MARK if sends else 0)
             except (OSError, ProtocolError) as error:
                 self._disconnect()
                 msg = f"no answer from the simulated exchange to {op}: {error}"
@@ -284,9 +297,9 @@ class SocketLink:
         self._socket = None
         self._buffer.clear()
 
-    def _exchange_lines(self, line: bytes) -> Json:
+    def _exchange_lines(self, line: bytes, mark: int) -> Json:
         connection = self._connected()
-        connection.sendall(line)
+        connection.sendall(line, mark)
         while (end := self._buffer.find(b"\n")) < 0:
             chunk = connection.recv(1 << 16)
             if not chunk:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -25,15 +25,21 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="Check, show and change the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
+defense_app = typer.Typer(no_args_is_help=True, help="Show, begin and leave defense mode.")
 mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
+universe_app = typer.Typer(no_args_is_help=True, help="Build and show the symbols to trade.")
+blocklist_app = typer.Typer(no_args_is_help=True, help="Symbols that no universe may hold.")
+universe_app.add_typer(blocklist_app, name="blocklist")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
 app.add_typer(build_app, name="build")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
+app.add_typer(defense_app, name="defense")
 app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
+app.add_typer(universe_app, name="universe")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -55,6 +61,16 @@ def session(
     speed: Annotated[
         float, typer.Option(help="Market seconds per second; 0 is as fast as possible.")
     ] = 0.0,
+    supervised: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option(
+            "--supervised",
+            help="Restart an engine that hangs or dies; close all if it keeps dying.",
+        ),
+    ] = False,
+    universe: Annotated[
+        str, typer.Option(help="Trade only symbols of a universe: latest, a stamp or a version.")
+    ] = "",
     as_json: Json = False,  # noqa: FBT002 - a switch
 ) -> None:
     """Run one session of the bot in a notebook's kernel, on the simulated broker."""
@@ -68,9 +84,25 @@ def session(
             bar_stamp=bar_stamp,
             changes=changes or [],
             speed=speed,
+            supervised=supervised,
+            universe=universe,
             as_json=as_json,
         )
     )
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def kill(context: typer.Context) -> None:
+    """Cancel and close everything now, with nothing else working; 0 only when verified flat."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.main(context.args))
 
 
 @app.command()
@@ -184,6 +216,35 @@ def chaos(
     )
 
 
+@app.command()
+def crashmatrix(
+    session: Annotated[str, typer.Option(help="Which session is cut: small or full.")] = "small",
+    inject: Annotated[
+        str, typer.Option(help="What happens at a boundary: kill, int, enospc, eio.")
+    ] = "kill,int,enospc,eio",
+    sample: Annotated[
+        int, typer.Option(help="So many moments, spread evenly; all of them without it.")
+    ] = 0,
+    out: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the figures.")] = "",
+) -> None:
+    """Cut a session's process at every write, sync, rename and send; it must end as if uncut."""
+    import rigd.cli.crashes as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.crashmatrix(session=session, inject=inject, sample=sample, out=out))
+
+
+@app.command()
+def powerloss(
+    images: Annotated[int, typer.Option(help="How many images of a lost disk to open.")] = 5000,
+    session: Annotated[str, typer.Option(help="Which session is traced: small or full.")] = "small",
+    out: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the figures.")] = "",
+) -> None:
+    """Open images of disks that lost power: what was acknowledged is there, and all is sound."""
+    import rigd.cli.crashes as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.powerloss(session=session, images=images, out=out))
+
+
 @build_app.command("check")
 def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check files, configuration, chart of accounts and schema, as every launch does."""
@@ -273,6 +334,34 @@ def risk_reset(
     _finish(command.risk_reset(reason))
 
 
+@defense_app.command("show")
+def defense_show() -> None:
+    """Show whether defense mode is on, and why."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_show())
+
+
+@defense_app.command("on")
+def defense_on(
+    reason: Annotated[str, typer.Option(help="Why it begins; goes into the audit log.")],
+) -> None:
+    """Begin defense mode with the next session; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_switch(reason, on=True))
+
+
+@defense_app.command("off")
+def defense_off(
+    reason: Annotated[str, typer.Option(help="Why it may end; goes into the audit log.")],
+) -> None:
+    """Leave defense mode; audited."""
+    import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.defense_switch(reason, on=False))
+
+
 @mapping_app.command("show")
 def mapping_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Show the table of inverse ETFs."""
@@ -311,6 +400,91 @@ def flags_clear() -> None:
     _finish(command.flags_clear())
 
 
+def _kill_at_once(arguments: list[str]) -> NoReturn:
+    """Run `rigd kill` without the parser of the other commands, which takes longer than it."""
+    import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    sys.exit(command.main(arguments))
+
+
+@universe_app.command("build")
+def universe_build(
+    folders: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Folder of market files, asked in this order; repeatable."),
+    ] = None,
+    date: Annotated[str, typer.Option(help="Exchange day of the data, YYYY-MM-DD.")] = "",
+    fresh: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--fresh", help="Begin anew, whatever lies there unfinished.")
+    ] = False,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Fetch, filter and publish the universe; takes up a build that was cut off."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.build(folders or [], date, fresh=fresh, as_json=as_json))
+
+
+@universe_app.command("refilter")
+def universe_refilter(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Apply the settings' thresholds to what was fetched, and publish; fetches nothing."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.refilter(as_json=as_json))
+
+
+@universe_app.command("show")
+def universe_show(
+    symbol: Annotated[str, typer.Argument(help="One symbol; the whole universe without it.")] = "",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Show where the universe stands, or why a symbol is in it or not."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(symbol, as_json=as_json))
+
+
+@universe_app.command("diff")
+def universe_diff(
+    old: Annotated[str, typer.Argument(help="Stamp or version; previous.")] = "previous",
+    new: Annotated[str, typer.Argument(help="Stamp or version; latest.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Show which symbols were added, removed and changed between two universes, and why."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.diff(old, new, as_json=as_json))
+
+
+@blocklist_app.command("list")
+def universe_blocklist_list(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """List the blocked symbols as SYMBOL|reason|UTC|provider."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_list(as_json=as_json))
+
+
+@blocklist_app.command("add")
+def universe_blocklist_add(
+    symbol: Annotated[str, typer.Argument(help="The symbol to block.")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the list and the log.")],
+) -> None:
+    """Block a symbol from the next build or refilter on."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_add(symbol, reason))
+
+
+@blocklist_app.command("remove")
+def universe_blocklist_remove(
+    symbol: Annotated[str, typer.Argument(help="The symbol to unblock.")],
+) -> None:
+    """Take a symbol off the blocklist."""
+    import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.blocklist_remove(symbol))
+
+
 def _finish(code: int) -> None:
     if code:
         raise typer.Exit(int(code))
@@ -319,6 +493,8 @@ def _finish(code: int) -> None:
 def main() -> None:
     """Run the command line; an error of rigd is printed with its fix and sets the exit code."""
     try:
+        if sys.argv[1:2] == ["kill"]:
+            _kill_at_once(sys.argv[2:])
         app()
     except RigdError as error:
         lines = [f"error: {error}"]

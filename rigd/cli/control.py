@@ -1,13 +1,13 @@
-"""``rigd flags`` and ``rigd risk``: ask a running session, release a latched kill switch."""
+"""``rigd flags``, ``rigd risk``, ``rigd defense``: ask a session, release a latch, compress."""
 
 from __future__ import annotations
 
 from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
-from rigd.hosts import operator
+from rigd.hosts import operator, operator_audit
 from rigd.hosts.bot import is_provisioned
-from rigd.hosts.engine_run import read_latch
+from rigd.hosts.latch import read_defense, read_latch
 from rigd.store.control import ControlFolder
 
 _ALLOWED = {command.value: command for command in (Command.START, Command.STOP, Command.KILL)}
@@ -20,7 +20,7 @@ def flags_raise(name: str, reason: str) -> int:
         raise ConfigError(msg)
     home = open_home()
     folder = ControlFolder(home.control, CLOCK, IDS)
-    folder.raise_flag(_ALLOWED[name], operator.name(), reason, "rigd flags")
+    folder.raise_flag(_ALLOWED[name], operator_audit.name(), reason, "rigd flags")
     say(f"raised control_{name}.flag in runs/control")
     say_next("see status.json: a running session looks for flags five times a second")
     return int(ExitCode.OK)
@@ -51,4 +51,24 @@ def risk_reset(reason: str) -> int:
     bot = open_bot_of(open_home())
     say(operator.reset_risk(bot, reason, CLOCK))
     say_next("rigd session")
+    return int(ExitCode.OK)
+
+
+def defense_show() -> int:
+    """Show defense mode."""
+    bot = open_bot_of(open_home())
+    state = read_defense(bot.home.bot(bot.identity).defense_state)
+    told = f"ON: {state.trigger}: {state.detail}" if state.on else "off"
+    if bot.settings.defense_mode_active:
+        told += "; DEFENSE_MODE_ACTIVE is true"
+    say(f"defense mode of {bot.identity}: {told}")
+    say_next("rigd defense off --reason '…'" if state.on else "rigd session")
+    return int(ExitCode.OK)
+
+
+def defense_switch(reason: str, *, on: bool) -> int:
+    """Begin or leave defense mode."""
+    bot = open_bot_of(open_home())
+    say(operator.switch_defense(bot, reason, CLOCK, on=on))
+    say_next("rigd defense show", "rigd session")
     return int(ExitCode.OK)

@@ -13,6 +13,7 @@ from rigd.core.events import SessionStarted
 from rigd.core.money import plain
 from rigd.hosts.launch import Launcher
 from rigd.hosts.request import SessionRequest
+from rigd.hosts.universe import applied
 from rigd.reporting.session_summary import SummaryInputs, session_summary
 
 if TYPE_CHECKING:
@@ -32,13 +33,15 @@ def run(
     bar_stamp: str,
     changes: Sequence[str],
     speed: float,
+    universe: str = "",
+    supervised: bool = False,
     as_json: bool,
 ) -> int:
     """Run one session; return the process's exit code.
 
     Parameters
     ----------
-    data, day, symbols, bar_stamp, changes, speed, as_json
+    data, day, symbols, bar_stamp, changes, speed, supervised, universe, as_json
         The options as typed.
 
     Returns
@@ -47,11 +50,19 @@ def run(
         0 after a normal end or a stop.
     """
     request = parse_request(
-        data=data, day=day, symbols=symbols, bar_stamp=bar_stamp, changes=changes, speed=speed
+        data=data,
+        day=day,
+        symbols=symbols,
+        bar_stamp=bar_stamp,
+        changes=changes,
+        speed=speed,
+        universe=universe,
     )
     home = open_home()
+    if request.universe:
+        request = applied(home, request)
     shown = ProgressBar(quiet=as_json)
-    ended = Launcher(home, CLOCK, IDS, shown.update).launch(request)
+    ended = Launcher(home, CLOCK, IDS, shown.update, supervised=supervised).launch(request)
     shown.close()
     if as_json:
         say_json(as_fields(ended))
@@ -61,13 +72,20 @@ def run(
 
 
 def parse_request(
-    *, data: str, day: str, symbols: str, bar_stamp: str, changes: Sequence[str], speed: float
+    *,
+    data: str,
+    day: str,
+    symbols: str,
+    bar_stamp: str,
+    changes: Sequence[str],
+    speed: float,
+    universe: str = "",
 ) -> SessionRequest:
     """Return what the options ask for.
 
     Parameters
     ----------
-    data, day, symbols, bar_stamp, changes, speed
+    data, day, symbols, bar_stamp, changes, speed, universe
         The options as typed.
 
     Returns
@@ -88,6 +106,7 @@ def parse_request(
         bar_stamp=bar_stamp,
         overrides=overrides,
         speed=speed,
+        universe=universe.strip(),
     )
 
 

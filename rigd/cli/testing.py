@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rigd.cli import session
 from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say_next
 from rigd.config.sources import checkout, environment
-from rigd.hosts import operator, supervisor
+from rigd.hosts import operator_audit, supervisor
 from rigd.store.control import ControlFolder
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def run(names: Sequence[str], *, as_json: bool) -> int:
     home = open_home()
     flags = ControlFolder(home.control, CLOCK, IDS)
     if not names:
-        flags.raise_test("", operator.name(), "rigd test")
+        flags.raise_test("", operator_audit.name(), "rigd test")
         return session.run(
             data="", day="", symbols="", bar_stamp="start", changes=[], speed=0.0, as_json=as_json
         )
     bot = open_bot_of(home)
     for name in names:
-        flags.raise_test(name, operator.name(), "rigd test")
+        flags.raise_test(name, operator_audit.name(), "rigd test")
     variables = supervisor.kept_of(environment()) | {"RIGD_HOME": str(home.root)}
     code = supervisor.run_tests(variables, checkout())
     say_next(f"runs/{bot.identity}/logs/test_mode.log; rigd session")

@@ -61,6 +61,13 @@ def _prices(values: Values) -> str:
     return "" if low < high else f"must be below MAX_PRICE={high}, found {low}"
 
 
+def _floats(values: Values) -> str:
+    low, high = values["min_float_shares"], values["max_float_shares"]
+    if low is None or high is None or low < high:
+        return ""
+    return f"must be below MAX_FLOAT_SHARES={high:g}, found {low:g}"
+
+
 def _market_caps(strategy: str) -> Rule:
     low, high = f"min_market_cap_{strategy}", f"max_market_cap_{strategy}"
 
@@ -96,6 +103,7 @@ RULES: tuple[Rule, ...] = (
     Rule(("weights",), _weights_sum),
     Rule(("defense_mode_total_allocation", "total_allocation"), _defense),
     Rule(("min_price", "max_price"), _prices),
+    Rule(("min_float_shares", "max_float_shares"), _floats),
     *(_market_caps(strategy) for strategy in STRATEGIES),
     *(_long_put(strategy) for strategy in STRATEGIES),
     Rule(("lease_s", "heartbeat_interval_s"), _lease),

@@ -211,6 +211,20 @@ class Settings(BaseModel):
     min_volume_threshold: Real = key(
         500_000.0, "Least volume of the previous session [shares]", group=FILTERS, ge=0, le=1e15
     )
+    min_float_shares: OptionalReal = key(
+        None,
+        "Least number of freely traded shares, for the universe; blank = off",
+        group=FILTERS,
+        ge=0,
+        le=1e15,
+    )
+    max_float_shares: OptionalReal = key(
+        None,
+        "Largest number of freely traded shares, for the universe; blank = off",
+        group=FILTERS,
+        ge=0,
+        le=1e15,
+    )
     max_gap_pct_open: Real = key(
         0.1,
         "Largest gap between previous close and open, open strategy",

@@ -20,7 +20,8 @@
     │   └── ForeignWriter      a module wrote a file that it does not own
     ├── LedgerError            books that would not balance, or do not
     ├── AccessError            a person or process that may not do this
-    │   └── AlreadyRunning     another process or session owns the bot
+    │   ├── AlreadyRunning     another process or session owns the bot
+    │   └── Superseded         a newer owner took the bot over: this one must stop
     ├── StorageError           the disk refused or failed
     └── SecretError            a key or secret that is missing, wrong or exposed
 """
@@ -230,6 +231,12 @@ class AccessError(RigdError):
 
 class AlreadyRunning(AccessError):  # noqa: N818 - the field's term
     """Another process, or another session in this process, owns the bot."""
+
+    exit_code = ExitCode.ALREADY_RUNNING
+
+
+class Superseded(AccessError):  # noqa: N818 - the field's term
+    """A newer owner took the bot over: this one sends nothing any more and ends."""
 
     exit_code = ExitCode.ALREADY_RUNNING
 

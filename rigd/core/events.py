@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rigd.core.clock import from_iso, iso
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import DataError, LogicError
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.money import plain
@@ -364,14 +365,6 @@ class SettingsChanged(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRaised(Record):
-    """Something that a person must know now and that nothing else on record says."""
-
-    topic: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskTripped(Record):
     """The kill switch tripped; latched until an admin resets it."""
 
@@ -379,6 +372,35 @@ class RiskTripped(Record):
     detail: str
     day_pnl: str
     limit: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyMet(Record):
+    """An event of the table of emergencies, the state it met and the table's words (SPEC §9a)."""
+
+    event: Emergency
+    state: BotState
+    response: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRaised(Record):
+    """Somebody must be told: `critical` goes to CRITICAL_ALERT_CHANNEL, the rest to the other."""
+
+    critical: bool
+    event: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefenseChanged(Record):
+    """Defense mode began or was left; `limits` are the limits in force since then."""
+
+    on: bool
+    trigger: str
+    detail: str
+    limits: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,35 @@ def client_order_id(
     return "R" + base64.b32encode(digest).decode()[: ORDER_ID_LENGTH - 1]
 
 
+KILL_PREFIX = "K"
+
+
+def kill_order_id(bot: str, symbol: str, nonce: str) -> str:
+    """Return the id of a close that `rigd kill` sends: ``K`` and 26 characters of base32.
+
+    Parameters
+    ----------
+    bot
+        The bot identity.
+    symbol
+        What is closed.
+    nonce
+        An id that was never used before: each attempt is an order of its own.
+
+    Returns
+    -------
+    str
+        As long as every other id; no signal has one that begins with ``K``.
+    """
+    digest = hashlib.sha256(f"{bot}|kill|{symbol}|{nonce}".encode()).digest()
+    return KILL_PREFIX + base64.b32encode(digest).decode()[: ORDER_ID_LENGTH - 1]
+
+
+def is_kill_order(cl_ord_id: str) -> bool:
+    """Tell whether an order was sent by `rigd kill`."""
+    return len(cl_ord_id) == ORDER_ID_LENGTH and cl_ord_id.startswith(KILL_PREFIX)
+
+
 class SystemIds:
     """The id source of a real process."""
 

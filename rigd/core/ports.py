@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         OrderSnapshot,
     )
     from rigd.core.readings import Fundamentals, Imbalance, OptionQuote
+    from rigd.core.universe import Answer
     from rigd.core.values import MarketSlice, Reading, Reference, SelfCheck
 
 
@@ -117,11 +118,34 @@ class Feed(Protocol):
         ...
 
 
+class Connection(Protocol):
+    """The connection of a live feed; a file replay has none."""
+
+    def last_heard(self) -> datetime:
+        """Return the instant of the last heartbeat, quote or bar, UTC."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where alerts go."""
+
+    def raise_alert(self, event: str, text: str, *, critical: bool) -> None:
+        """Tell somebody; never raises for a channel that fails."""
+        ...
+
+
 class Broker(Protocol):
     """One broker account. Raises only the BrokerError family."""
 
-    name: str
-    capabilities: Capabilities
+    @property
+    def name(self) -> str:
+        """The broker's code."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        ...
 
     async def connect(self) -> None:
         """Open the connection."""
@@ -181,6 +205,23 @@ class Projection(Protocol):
 
     def advance(self, entry: Entry) -> None:
         """Take in one entry; the same entry twice changes nothing."""
+        ...
+
+
+class UniverseProvider(Protocol):
+    """Who lists the symbols of a market and knows their sizes, such as Finnhub or a folder.
+
+    Raises NetworkError or RateLimited where asking again may help, DataError where it may not.
+    """
+
+    name: str
+
+    def symbols(self, day: date) -> Sequence[str]:
+        """Return every symbol listed on an exchange day."""
+        ...
+
+    def details(self, symbols: Sequence[str], day: date) -> Answer:
+        """Return what is known on a day of some symbols."""
         ...
 
 

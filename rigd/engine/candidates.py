@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rigd.config.strategies import TRIGGER_KEYS
+from rigd.core.emergencies import Emergency
 from rigd.core.events import CandidateJudged, Check, OrderIntent, Outcome, Stage
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, notional
@@ -148,7 +149,14 @@ def _refused(desk: Desk, candidate: Candidate, order: Order) -> None:
     outcome = Outcome.REJECTED if sent else Outcome.BLOCKED
     _judged(desk, candidate, outcome, _check(Stage.BROKER, verdict))
     if sent and _refusals(desk, candidate.minute) >= MANY_REFUSALS:
-        sending.suspend(desk, f"{MANY_REFUSALS} refused entries in {REFUSAL_MINUTES} minutes")
+        _stop_asking(desk)
+
+
+def _stop_asking(desk: Desk) -> None:
+    """Meet the broker's repeated refusals, once until new risk is allowed again."""
+    if desk.recorder.facts.risk_mode is RiskMode.ACTIVE:
+        detail = f"{MANY_REFUSALS} refused entries in {REFUSAL_MINUTES} minutes"
+        desk.meet(Emergency.BROKER_DOWN, detail)
 
 
 def _refusals(desk: Desk, minute: int) -> int:
@@ -203,6 +211,7 @@ def _admit(
         checks.append(_check(Stage.ENHANCEMENT, verdict))
     approval = approve(bought, _risk_view(desk, bought), desk.settings)
     if not isinstance(approval, Approval):
+        desk.meet(Emergency.INVALID_ORDER, approval.reason)
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.BLOCKED, approval)
         return None
     checks.extend(_check(Stage.RISK, warning) for warning in approval.warnings)
@@ -217,6 +226,7 @@ def _admit(
     if door.halt:
         sending.halt(desk, f"last door: {door.verdict.reason}")
     if not door.verdict.allow:
+        desk.meet(Emergency.INVALID_ORDER, door.verdict.reason)
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.REJECTED, door.verdict)
         return None
     checks.append(_check(Stage.RISK, approval.verdict))
@@ -255,6 +265,8 @@ def _gate(desk: Desk, strategy: str) -> Verdict | None:
         return Verdict(allow=False, rule="risk_mode", reason="no_new_risk")
     if strategy not in sequence(desk.settings):
         return Verdict(allow=False, rule="strategy_toggle", reason="switched_off")
+    if desk.watchdog.too_old():
+        return Verdict(allow=False, rule="decision_age", reason="decision_too_old")
     if desk.settings.trade_confirmation_required:
         return Verdict(allow=False, rule="trade_confirmation", reason="no_operator_to_confirm")
     return None

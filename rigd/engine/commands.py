@@ -57,10 +57,12 @@ class CommandReader:
         self._flags = flags
         self._take_tests = take_tests
         self._refused: list[str] = []
-        self._clock = clock
+        self.clock = clock
         self._interval_s = interval_s
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
+        self._failed: list[tuple[BaseException, str]] = []
+        self._seen: FlagSeen | None = None
         self._lock = threading.Lock()
 
     def ask(self, command: Command, source: str, why: str) -> None:
@@ -70,16 +72,29 @@ class CommandReader:
                 CommandObeyed(command=command, source=source, signed=False, by="process", why=why)
             )
 
+    def report(self, error: BaseException, context: str) -> None:
+        """Take in an exception that nobody caught, from any thread; the session fails by it."""
+        with self._lock:
+            self._failed.append((error, context))
+
+    def failures(self) -> list[tuple[BaseException, str]]:
+        """Return and forget the exceptions that nobody caught."""
+        if not self._failed:
+            return []
+        with self._lock:
+            failed, self._failed = self._failed, []
+        return failed
+
     def due(self) -> CommandObeyed | None:
         """Return the strongest command since the last call; None when there is none."""
         found = self._taken()
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if self._flags is not None and now >= self._next_read:
             self._next_read = now + self._interval_s
             self._refused.extend(self._take_tests())
             seen = self._flags.read()
             if seen is not None and not seen.refused and seen.command is not Command.START:
-                self._flags.consume(seen)
+                self._seen = seen
                 found.append(
                     CommandObeyed(
                         command=seen.command,
@@ -97,6 +112,15 @@ class CommandReader:
             return []
         refused, self._refused = self._refused, []
         return refused
+
+    def settle(self) -> None:
+        """Remove the flag that was obeyed: what it asks for is durable in the journal now.
+
+        Not earlier: a crash in between would lose a kill that nobody gives again.
+        """
+        if self._seen is not None and self._flags is not None:
+            self._flags.consume(self._seen)
+        self._seen = None
 
     def _taken(self) -> list[CommandObeyed]:
         if not self._asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -10,17 +10,20 @@ from typing import Any
 from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.schema import Settings
 from rigd.core.clock import MarketClock
-from rigd.core.errors import DataError
+from rigd.core.emergencies import Emergency, Response
+from rigd.core.errors import DataError, LogicError
 from rigd.core.ids import client_order_id
 from rigd.core.money import price_from_float
 from rigd.core.orders import Purpose
-from rigd.core.ports import Broker, Feed
+from rigd.core.ports import Alerts, Broker, Feed
 from rigd.core.values import Bar, BotIdentity, SessionDay
 from rigd.engine.orders import Order, OrderBook
 from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
+from rigd.engine.watchdog import Watchdog
 from rigd.enhancements.chain import build_chain
 from rigd.enhancements.contract import Enhancement
+from rigd.risk.defense_mode import DefenseMode
 from rigd.risk.kill_switch import KillSwitch
 from rigd.risk.last_door import LastDoor
 from rigd.strategy.router import RunnableStrategy
@@ -39,6 +42,16 @@ class Runner:
     def name(self) -> str:
         """The strategy's name."""
         return self.plan.strategy.name
+
+
+def _nobody_meets(event: Emergency, detail: str) -> Response:
+    msg = f"an emergency must be met by a session, found none for {event}: {detail}"
+    raise LogicError(msg)
+
+
+async def _nobody_reconciles(reason: str) -> None:
+    msg = f"the broker must be compared with by a session, found none for {reason}"
+    raise LogicError(msg)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +78,22 @@ class Desk:
         Puts the kill switch's state on disk.
     obey
         Takes in a command that has arrived; asked between stages, so that a kill waits for none.
+    fence
+        Raises Superseded when a newer owner took the bot over; asked right before each send.
+    opening_equity
+        The account's equity when the session began [currency].
+    held_back
+        Why new risk stays suspended although the books agree, such as ``clock``.
+    data_down
+        Whether the market data is down.
+    collared
+        Whether exits go as limit orders within the price collar (SPEC §9).
+    meet
+        Does what the table of emergencies says about an event.
+    reconcile
+        Compares with the broker, for the reason given.
+    save_defense
+        Puts the state of defense mode on disk.
     """
 
     identity: BotIdentity
@@ -83,7 +112,10 @@ class Desk:
     kill_switch: KillSwitch
     float_amount: Decimal
     session_cap: Decimal
-    defense: bool
+    defense_mode: DefenseMode
+    opening_equity: Decimal
+    watchdog: Watchdog
+    alerts: Alerts
     expected_slippage: float
     inverse_etfs: InverseEtfs = SHIPPED
     bought_only: frozenset[str] = frozenset()
@@ -92,8 +124,20 @@ class Desk:
     entries_allowed: bool = True
     gap_seen: bool = False
     build_chain: Callable[[Settings], Sequence[Enhancement]] = build_chain
+    held_back: set[str] = field(default_factory=set)
+    data_down: bool = False
+    collared: bool = False
+    save_defense: Callable[[], None] = lambda: None
+    meet: Callable[[Emergency, str], Response] = _nobody_meets
+    reconcile: Callable[[str], Awaitable[object]] = _nobody_reconciles
     save_latch: Callable[[], None] = lambda: None
     obey: Callable[[], None] = lambda: None
+    fence: Callable[[], None] = lambda: None
+
+    @property
+    def defense(self) -> bool:
+        """Whether the limits are compressed."""
+        return self.defense_mode.on
 
     def order_id(self, strategy: str, symbol: str, signal_minute: int, leg: str) -> str:
         """Return the deterministic id of one leg of a signal."""

@@ -9,11 +9,34 @@ from __future__ import annotations
 import traceback
 from pathlib import PurePath
 
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import RigdError, error_type_of
 from rigd.core.events import ErrorCaptured
+from rigd.core.values import SelfCheck
 
 TRACE_LIMIT = 4000
 """Characters of a traceback that the journal keeps; the end says the most."""
+
+
+def event_of(error: BaseException, strategy: str) -> Emergency:
+    """Return which event of the table of emergencies an unexpected exception is.
+
+    Parameters
+    ----------
+    error
+        Any exception.
+    strategy
+        The strategy whose own code raised it; blank for everything else.
+
+    Returns
+    -------
+    Emergency
+        A strategy's fault is its own; everything else is critical, and so is a process that is
+        exhausted.
+    """
+    if strategy and not isinstance(error, MemoryError):
+        return Emergency.PLAIN_ERROR
+    return Emergency.CRITICAL_ERROR
 
 
 def captured(
@@ -47,6 +70,28 @@ def captured(
         context=context,
         fatal=fatal,
     )
+
+
+def self_check() -> SelfCheck:
+    """Check that an exception becomes a record with type, code, trace and context.
+
+    Returns
+    -------
+    SelfCheck
+        Names the fields that came out wrong.
+    """
+    found = captured(LookupError("probe"), "open", "SIM", "self-check", fatal=False)
+    wanted = {
+        "strategy": "open",
+        "broker": "SIM",
+        "error_type": "LogicError",
+        "error_code": "LookupError",
+        "raw_exception": "LookupError: probe",
+        "context": "self-check",
+    }
+    wrong = [name for name, value in wanted.items() if getattr(found, name) != value]
+    detail = f"wrong: {', '.join(wrong)}" if wrong else f"{len(wanted) + 1} fields"
+    return SelfCheck(name="engine.error_handler", passed=not wrong, detail=detail)
 
 
 def _trace(error: BaseException) -> str:

@@ -257,6 +257,10 @@ class OrderBook:
             anomaly=anomaly,
         )
 
+    def knows(self, exec_key: str) -> bool:
+        """Tell whether an execution is on record."""
+        return exec_key in self._fills
+
     def contradicts(self, fill: Fill) -> bool:
         """Tell whether an execution that is on record is told again with other numbers."""
         known = self._fills.get(fill.exec_key)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.events import PoolRanked
 from rigd.engine import candidates, sending
+from rigd.engine.error_handler import event_of
 from rigd.engine.recorder import STRATEGY_OFF
 from rigd.screener.pool import pool_size, rank, skip_reasons
 
@@ -73,6 +74,7 @@ def _show(desk: Desk, runner: Runner, slice_: MarketSlice) -> dict[str, float]:
     except Exception as error:  # noqa: BLE001 - a plug-in's fault must stay its own (FAULTS K07)
         runner.off = True
         sending.record_error(desk, error, runner.name, STRATEGY_OFF)
+        desk.meet(event_of(error, runner.name), f"strategy {runner.name}: {type(error).__name__}")
         return {}
     if ranked is not None:
         desk.recorder.record(ranked)

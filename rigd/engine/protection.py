@@ -12,12 +12,14 @@ group is cancelled first and the position closed at market, so that nothing can 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from rigd.core.errors import BrokerError
 from rigd.core.events import OrderIntent
-from rigd.core.money import level_from_float
+from rigd.core.money import PRICE_STEP, ZERO, level_from_float
 from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from rigd.strategy.exits import ExitRules
 
 MINUTE = timedelta(minutes=1)
+
+COLLARED = "collared"
+"""Note of an exit that is a limit order within the collar; the trade is flagged with it."""
 
 
 async def protect_all(desk: Desk, minute: int, *, opened: bool = False) -> None:
@@ -71,8 +76,8 @@ async def drop_remainders(desk: Desk) -> None:
 async def close_position(desk: Desk, position: Position, label: int, reason: ExitReason) -> None:
     """Close a position at market: its other orders first, then one exit order.
 
-    Reduce-only by computation: the exit order is sent when no other order of the symbol can fill
-    any more, for exactly what is held then.
+    Reduce-only by computation (FAULTS X08): the exit order is sent when no other order of the
+    symbol can fill any more, and for no more than what the broker says is held then.
 
     Parameters
     ----------
@@ -89,33 +94,103 @@ async def close_position(desk: Desk, position: Position, label: int, reason: Exi
     for order in desk.orders.working(symbol=position.symbol):
         if order.intent.purpose is not Purpose.EXIT:
             await sending.cancel(desk, order, f"closing: {reason}")
-    if desk.portfolio.positions.get(position.symbol) is not position:
-        return
     cl_ord_id = _leg(desk, position, f"exit/{label}")
     if desk.orders.working(symbol=position.symbol) or cl_ord_id in desk.orders:
         return
-    await sending.send(
-        desk,
-        OrderIntent(
-            cl_ord_id=cl_ord_id,
-            replaces="",
-            strategy=position.strategy,
-            symbol=position.symbol,
-            direction=position.direction,
-            side=position.direction.exit_side,
-            qty=position.qty,
-            ord_type=OrdType.MARKET,
-            limit_price=None,
-            stop_price=None,
-            oco_group="",
-            purpose=Purpose.EXIT,
-            signal_minute=position.signal_minute,
-            reference_price=desk.exit_mark(position),
-            verdict_id="",
-            exit_reason=reason,
-            note="",
-            epoch=desk.epoch,
-        ),
+    qty = await _closable(desk, position)
+    if qty > ZERO:
+        await sending.send(desk, _exit(desk, position, cl_ord_id, qty, reason, None))
+
+
+async def close_collared(desk: Desk, position: Position, label: int, *, urgent: bool) -> None:
+    """Close a position by a limit order within the price collar; its resident stop stays.
+
+    For closing while the market data is down (SPEC §9): the limit takes the place of the target in
+    the position's own group, whose orders cancel each other, so that two of them never fill. The
+    last mark is all that is known, so each attempt of an urgent closing goes one collar further.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    position
+        What to close.
+    label
+        Names the attempt: a minute.
+    urgent
+        Whether the price gives way a little more with every attempt.
+    """
+    for order in desk.working_entries():
+        if order.intent.symbol == position.symbol:
+            await sending.cancel(desk, order, "closing with collars")
+    resting = desk.orders.working(Purpose.TARGET, position.symbol)
+    current = resting[-1] if resting else None
+    symbol = position.symbol
+    tried = sum(
+        (order.intent.note, order.intent.symbol) == (COLLARED, symbol) for order in desk.orders
+    )
+    collar = desk.settings.price_collar_pct * (1 + tried if urgent else 1)
+    price = _collared_price(desk.exit_mark(position), collar, position.direction.sign)
+    if current is not None and (current.in_doubt or _says(current, price, position.qty, None)):
+        return
+    cl_ord_id = _leg(desk, position, f"collar/{label}")
+    if cl_ord_id in desk.orders or desk.orders.working(Purpose.EXIT, position.symbol):
+        return
+    qty = await _closable(desk, position)
+    if qty <= ZERO:
+        return
+    intent = _exit(desk, position, cl_ord_id, qty, ExitReason.MANUAL, price)
+    await sending.send(desk, replace(intent, replaces=current.intent.cl_ord_id if current else ""))
+
+
+async def _closable(desk: Desk, position: Position) -> Decimal:
+    """Return how much of a position may be closed by the broker's word [shares]; 0 for not now."""
+    try:
+        theirs = {each.symbol: each.qty for each in await desk.broker.positions()}
+    except BrokerError as error:
+        sending.record_error(desk, error, position.strategy, f"position of {position.symbol}")
+        return ZERO
+    await sending.drain(desk)
+    if desk.portfolio.positions.get(position.symbol) is not position:
+        return ZERO
+    held = theirs.get(position.symbol, ZERO) * position.direction.sign
+    if held != position.qty:
+        desk.gap_seen = True
+    return max(ZERO, min(held, position.qty))
+
+
+def _collared_price(mark: Decimal, collar: Decimal, sign: int) -> Decimal:
+    return max(PRICE_STEP, (mark * (1 - collar * sign)).quantize(PRICE_STEP))
+
+
+def _exit(
+    desk: Desk,
+    position: Position,
+    cl_ord_id: str,
+    qty: Decimal,
+    reason: ExitReason,
+    limit_price: Decimal | None,
+) -> OrderIntent:
+    market = limit_price is None
+    return OrderIntent(
+        cl_ord_id=cl_ord_id,
+        replaces="",
+        strategy=position.strategy,
+        symbol=position.symbol,
+        direction=position.direction,
+        side=position.direction.exit_side,
+        qty=qty,
+        ord_type=OrdType.MARKET if market else OrdType.LIMIT,
+        limit_price=limit_price,
+        stop_price=None,
+        oco_group="" if market else position.entry_id,
+        purpose=Purpose.EXIT if market else Purpose.TARGET,
+        signal_minute=position.signal_minute,
+        reference_price=desk.exit_mark(position),
+        verdict_id="",
+        exit_reason=reason,
+        note="" if market else COLLARED,
+        epoch=desk.epoch,
     )
 
 
@@ -215,6 +290,11 @@ async def _rest(
         if current.working or desk.portfolio.positions.get(position.symbol) is not position:
             return
         current = None
+    qty = position.qty
+    if current is None and _may_be_closing(desk, position):
+        qty = await _closable(desk, position)
+        if qty <= ZERO:
+            return
     stop = purpose is Purpose.STOP
     sent = await sending.send(
         desk,
@@ -225,7 +305,7 @@ async def _rest(
             symbol=position.symbol,
             direction=position.direction,
             side=position.direction.exit_side,
-            qty=position.qty,
+            qty=qty,
             ord_type=_ord_type(stop=stop, trails=trail is not None),
             limit_price=None if stop else price,
             stop_price=price if stop else None,
@@ -242,6 +322,14 @@ async def _rest(
     )
     if _is_refused_trail(sent):
         await _rest(desk, position, purpose, level, label)
+
+
+def _may_be_closing(desk: Desk, position: Position) -> bool:
+    """Tell whether another order of the position's group may have filled without our knowing."""
+    return any(
+        order.intent.oco_group == position.entry_id and order.status is not OrdStatus.REJECTED
+        for order in desk.orders
+    )
 
 
 def _ord_type(*, stop: bool, trails: bool) -> OrdType:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from rigd.core.emergencies import Effect, response_to
 from rigd.core.events import (
     CandidateJudged,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     OrderIntent,
     Outcome,
@@ -28,6 +31,7 @@ from rigd.core.orders import Purpose
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rigd.core.emergencies import Closing
     from rigd.core.events import Entry, Record
     from rigd.core.ports import Clock, Journal
     from rigd.core.values import PoolEntry
@@ -65,6 +69,9 @@ class Facts:
         self.tripped: RiskTripped | None = None
         self.command: Command | None = None
         self.fatal = False
+        self.collared = False
+        self.closing: Closing | None = None
+        self.defense: DefenseChanged | None = None
         self.off: set[str] = set()
         self.resumed = False
         self.before_update = BotState.IDLE
@@ -106,6 +113,13 @@ class Facts:
         elif isinstance(record, CommandObeyed):
             if self.command is None or STRENGTH[record.command] > STRENGTH[self.command]:
                 self.command = record.command
+        elif isinstance(record, EmergencyMet):
+            cell = response_to(record.event, record.state)
+            self.collared = self.collared or Effect.COLLAR in cell.effects
+            if cell.closing is not None and cell.closing.is_stronger(self.closing):
+                self.closing = cell.closing
+        elif isinstance(record, DefenseChanged):
+            self.defense = record
         elif isinstance(record, ErrorCaptured):
             self.fatal = self.fatal or record.fatal
             if record.context == STRATEGY_OFF:

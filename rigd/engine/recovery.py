@@ -9,23 +9,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rigd.core.events import Reconciled, RiskModeChanged
+from rigd.core.events import OrderIntent, Reconciled, RiskModeChanged
+from rigd.core.ids import is_kill_order
 from rigd.core.lifecycle import RiskMode
-from rigd.core.money import ZERO, plain
+from rigd.core.money import ZERO, plain, price_from_float
+from rigd.core.orders import OrdType, Purpose
+from rigd.core.values import Direction, ExitReason
 from rigd.engine import sending
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
+    from rigd.core.orders import OrderSnapshot
     from rigd.engine.desk import Desk
     from rigd.engine.orders import Order
+
+KILL_NOTE = "rigd_kill"
+"""The note on a close that `rigd kill` sent; it becomes the trade's error code."""
 
 
 async def settle_unanswered(desk: Desk) -> list[Order]:
     """Ask for every order of which the journal has an intent and no answer.
 
-    An order that the broker knows is adopted. Where a look-up is not authoritative one that is not
-    found stays in doubt.
+    An order that the broker knows is adopted. One that it does not show stays in doubt where a
+    look-up is not authoritative, and so does every one about which it does not answer.
 
     Parameters
     ----------
@@ -41,9 +49,10 @@ async def settle_unanswered(desk: Desk) -> list[Order]:
     """
     unsent = []
     for order in desk.orders.unanswered():
-        if await sending.look_up(desk, order) or not order.working or order.in_doubt:
+        found = await sending.look_up(desk, order)
+        if found or not order.working or order.in_doubt:
             continue
-        if desk.broker.capabilities.authoritative_lookup:
+        if found is False and desk.broker.capabilities.authoritative_lookup:
             unsent.append(order)
         else:
             desk.recorder.record(desk.orders.doubt_about(order, "no answer on record"))
@@ -75,12 +84,16 @@ async def reconcile(
         The recorded outcome.
     """
     missing = 0
-    for fill in await desk.broker.fills(desk.day.open):
+    fills = await desk.broker.fills(desk.day.open)
+    await _adopt_kill(desk, dict.fromkeys(fill.cl_ord_id for fill in fills))
+    for fill in fills:
         missing += sending.take_fill(desk, fill) is not None
     await sending.drain(desk)
     sending.record_closed(desk)
     foreign, known = [], set()
-    for snapshot in await desk.broker.open_orders():
+    open_orders = await desk.broker.open_orders()
+    await _adopt_kill(desk, [snapshot.cl_ord_id for snapshot in open_orders])
+    for snapshot in open_orders:
         if snapshot.cl_ord_id not in desk.orders:
             foreign.append(f"{snapshot.broker_order_id} {snapshot.side} {snapshot.symbol}")
             continue
@@ -101,6 +114,50 @@ async def reconcile(
     return _record(desk, outcome)
 
 
+async def _adopt_kill(desk: Desk, ids: Iterable[str]) -> None:
+    """Take the closes of `rigd kill` for our orders: they closed our positions.
+
+    They went out while the engine could not act, so no intent stands before them. It is recorded
+    now, as it was sent; what they filled is then booked as every other fill.
+    """
+    for cl_ord_id in ids:
+        if is_kill_order(cl_ord_id) and cl_ord_id not in desk.orders:
+            snapshot = await desk.broker.find(cl_ord_id)
+            if snapshot is not None:
+                desk.recorder.record(_intent_of(desk, snapshot), durable=True)
+
+
+def _intent_of(desk: Desk, snapshot: OrderSnapshot) -> OrderIntent:
+    """Return the intent that a kill's close would have had; its strategy is the position's."""
+    held = desk.portfolio.positions.get(snapshot.symbol)
+    entry = next(
+        (order for order in desk.orders.entries if order.intent.symbol == snapshot.symbol), None
+    )
+    long = snapshot.side.sign < 0
+    bars = desk.bars.get(snapshot.symbol)
+    price = snapshot.avg_px or (price_from_float(bars[-1].close) if bars else ZERO)
+    return OrderIntent(
+        cl_ord_id=snapshot.cl_ord_id,
+        replaces="",
+        strategy=held.strategy if held else entry.intent.strategy if entry else "",
+        symbol=snapshot.symbol,
+        direction=Direction.LONG if long else Direction.SHORT,
+        side=snapshot.side,
+        qty=snapshot.qty,
+        ord_type=OrdType.MARKET,
+        limit_price=None,
+        stop_price=None,
+        oco_group="",
+        purpose=Purpose.EXIT,
+        signal_minute=held.signal_minute if held else entry.intent.signal_minute if entry else 0,
+        reference_price=price,
+        verdict_id="",
+        exit_reason=ExitReason.MANUAL,
+        note=KILL_NOTE,
+        epoch=desk.epoch,
+    )
+
+
 def _record(desk: Desk, outcome: Reconciled) -> Reconciled:
     agreed = not (outcome.position_differences or outcome.cash_difference or outcome.ghost_orders)
     outcome = replace(outcome, agreed=agreed)
@@ -108,7 +165,7 @@ def _record(desk: Desk, outcome: Reconciled) -> Reconciled:
     mode = desk.recorder.facts.risk_mode
     if not agreed:
         sending.suspend(desk, "our books and the broker's differ: no new risk")
-    elif mode is RiskMode.REDUCING and desk.entries_allowed:
+    elif mode is RiskMode.REDUCING and desk.entries_allowed and not desk.held_back:
         desk.recorder.record(RiskModeChanged(mode=RiskMode.ACTIVE, reason="reconciled"))
     return outcome
 

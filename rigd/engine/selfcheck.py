@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rigd.core.errors import ConfigError, Problem
 from rigd.core.events import SelfChecked
+from rigd.engine.error_handler import captured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,8 @@ def require(recorder: Recorder, answers: Iterable[SelfCheck]) -> None:
             failed.append(Problem(where=answer.name, message=answer.detail))
     if failed:
         msg = f"self-check failed in {len(failed)} part(s): the launch is refused"
-        raise ConfigError(
+        error = ConfigError(
             msg, problems=failed, fix="mend what is named, then run `rigd doctor` and start again"
         )
+        recorder.record(captured(error, "", "", "self-check at launch", fatal=False), durable=True)
+        raise error

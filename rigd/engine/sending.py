@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rigd.core.errors import (
     AuthError,
     BrokerError,
+    LogicError,
     NotSupported,
     OrderRejected,
     RateLimited,
@@ -18,7 +19,7 @@ from rigd.core.errors import (
 )
 from rigd.core.events import CancelIntent, RiskModeChanged
 from rigd.core.lifecycle import RiskMode
-from rigd.core.money import ZERO
+from rigd.core.money import ZERO, round_down
 from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
 from rigd.engine.error_handler import captured
 
@@ -56,7 +57,14 @@ async def send(desk: Desk, intent: OrderIntent) -> Order:
     -------
     Order
         The order as the journal tells it after the answer.
+
+    Raises
+    ------
+    LogicError
+        If the quantity is none that the broker could take: a defect, refused before the journal
+        has it (FAULTS X02).
     """
+    _require_quantity(desk, intent)
     desk.recorder.record(intent, durable=True)
     order = desk.orders.get(intent.cl_ord_id)
     assert order is not None  # noqa: S101 - the line above put it there
@@ -64,8 +72,16 @@ async def send(desk: Desk, intent: OrderIntent) -> Order:
     return order
 
 
+def _require_quantity(desk: Desk, intent: OrderIntent) -> None:
+    qty, places = intent.qty, desk.broker.capabilities.quantity_decimals
+    if not (qty.is_finite() and qty > ZERO and qty == round_down(qty, places)):
+        msg = f"a quantity must be positive with at most {places} places, was {qty}"
+        raise LogicError(msg)
+
+
 async def transmit(desk: Desk, order: Order) -> None:
     """Send a journalled order and record the outcome; used by `send` and by recovery alone."""
+    desk.fence()
     try:
         if order.intent.replaces:
             snapshot = await desk.broker.replace(order.intent.replaces, order.request())
@@ -90,6 +106,7 @@ async def cancel(desk: Desk, order: Order, reason: str) -> None:
     """Ask to cancel an order; the journal has the wish before the broker hears it."""
     if not order.cancel_sent:
         desk.recorder.record(CancelIntent(cl_ord_id=order.intent.cl_ord_id, reason=reason))
+    desk.fence()
     try:
         answer = await desk.broker.cancel(order.intent.cl_ord_id)
     except BrokerError as error:
@@ -107,7 +124,10 @@ async def drain(desk: Desk) -> None:
         missing = False
         for event in events:
             if isinstance(event, Fill):
-                take_fill(desk, event)
+                if event.exec_ref_key and not desk.orders.knows(event.exec_ref_key):
+                    missing = True  # it speaks of an execution that has not been told yet
+                else:
+                    take_fill(desk, event)
             elif isinstance(event, OrderSnapshot):
                 _take_snapshot(desk, event)
             elif isinstance(event, Gap):
@@ -202,7 +222,7 @@ async def resolve_doubts(desk: Desk) -> None:
         await look_up(desk, order)
 
 
-async def look_up(desk: Desk, order: Order) -> bool:
+async def look_up(desk: Desk, order: Order) -> bool | None:
     """Look one order up by its id and record what the broker says.
 
     Parameters
@@ -214,14 +234,14 @@ async def look_up(desk: Desk, order: Order) -> bool:
 
     Returns
     -------
-    bool
-        True when the broker knows it; False when it does not, or did not answer.
+    bool or None
+        Whether the broker knows it; None when it did not answer.
     """
     try:
         snapshot = await desk.broker.find(order.intent.cl_ord_id)
     except BrokerError as error:
         record_error(desk, error, order.intent.strategy, f"look-up {order.intent.cl_ord_id}")
-        return False
+        return None
     if snapshot is not None:
         if snapshot.cum_qty > order.cum_qty:
             await _pull_fills(desk)

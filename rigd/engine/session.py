@@ -7,14 +7,21 @@ exchange, nothing here knows.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import BrokerError, DataError, ExitCode
+from rigd.core.emergencies import (
+    WAYS_OUT,
+    Closing,
+    Effect,
+    Emergency,
+    response_to,
+)
+from rigd.core.errors import BrokerError, ConfigError, DataError, ExitCode, LogicError
 from rigd.core.events import (
-    AlertRaised,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     NoteMade,
     RiskModeChanged,
     RiskTripped,
@@ -33,20 +40,25 @@ from rigd.core.lifecycle import (
 )
 from rigd.core.orders import Purpose
 from rigd.core.values import ExitReason, MarketSlice
-from rigd.engine import candidates, pipeline, protection, recovery, sending
+from rigd.engine import candidates, pipeline, protection, recovery, sending, vigil
+from rigd.engine.error_handler import event_of
 from rigd.engine.portfolio import STALE_EXIT, minute_start
 from rigd.engine.updating import Updating
-from rigd.risk.defense import limits_in_force
+from rigd.risk.defense import limits_in_force, limits_table
+from rigd.risk.defense_mode import DEFENSE_SET, Trigger
+from rigd.risk.kill_switch import Cause, worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from decimal import Decimal
 
+    from rigd.core.emergencies import Response
     from rigd.core.events import Reconciled
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
     from rigd.engine.updating import SettingsSource
+    from rigd.risk.kill_switch import Trip
 
 LAST_ATTEMPTS = 5
 """How often the exit of what the bars left open is sent while the broker refuses it."""
@@ -55,39 +67,14 @@ LATE_MINUTES = 3
 """A held symbol is late when others have the bar and it has not for this long (SPEC §10)."""
 
 
-class Closing(StrEnum):
-    """Why the session is on its way out."""
-
-    STOP = "stop"
-    KILL = "kill"
-    LOSS = "loss"
-    SHUTDOWN = "shutdown"
-    FATAL = "fatal"
-
-
-_CLOSING_STATE = {
-    Closing.STOP: BotState.GRACEFUL_CLOSING,
-    Closing.KILL: BotState.EMERGENCY_CLOSING,
-    Closing.LOSS: BotState.EMERGENCY_CLOSING,
-    Closing.FATAL: BotState.EMERGENCY_CLOSING,
-    Closing.SHUTDOWN: BotState.SHUTDOWN_TRIGGERED,
+_MET_BY = {
+    Command.STOP: Emergency.STOP,
+    Command.KILL: Emergency.KILL,
+    Command.SHUTDOWN: Emergency.FORCED_END,
 }
-_FINAL_STATE = {
-    Closing.STOP: BotState.STOPPED,
-    Closing.KILL: BotState.STOPPED,
-    Closing.LOSS: BotState.STOPPED,
-    Closing.FATAL: BotState.ERROR,
-    Closing.SHUTDOWN: BotState.SHUTDOWN,
-}
-_EXIT_CODE = {
-    Closing.STOP: ExitCode.OK,
-    Closing.KILL: ExitCode.KILLED,
-    Closing.LOSS: ExitCode.HALTED,
-    Closing.FATAL: ExitCode.ERROR,
-    Closing.SHUTDOWN: ExitCode.OK,
-}
-_RANK = (Closing.STOP, Closing.SHUTDOWN, Closing.LOSS, Closing.KILL, Closing.FATAL)
-_OF_COMMAND = {
+"""The event of the table of emergencies that a command is."""
+
+_CLOSING_OF = {
     Command.STOP: Closing.STOP,
     Command.KILL: Closing.KILL,
     Command.SHUTDOWN: Closing.SHUTDOWN,
@@ -118,9 +105,14 @@ class Session:
     ) -> None:
         self.desk = desk
         self._updating = Updating(
-            desk, settings_source, tuple(desk.recorder.facts.settings_changes)
+            desk,
+            settings_source,
+            tuple(desk.recorder.facts.settings_changes),
+            lambda: self.enter_defense(Trigger.SETTINGS, DEFENSE_SET),
         )
         desk.obey = self.obey
+        desk.meet = self.meet
+        desk.reconcile = self.reconcile
         self._commands = commands
         self._opening_cash = opening_cash
         self._minute = -1
@@ -134,6 +126,7 @@ class Session:
         self._watched = -1
         self._next_step = -1
         self._reconciled = False
+        self._unwatched = False
         self.closing: Closing | None = None
         self.closed: SessionClosed | None = None
 
@@ -153,9 +146,13 @@ class Session:
         limits_in_force(desk.settings, defense=desk.defense)
         self.closing = self._interrupted_closing()
         desk.entries_allowed = self.closing is None
+        desk.collared = desk.recorder.facts.collared
+        self._take_up_defense()
         self._unsent = await recovery.settle_unanswered(desk)
-        if await self._reconcile("resume" if desk.recorder.facts.resumed else "start"):
+        if await self.reconcile("resume" if desk.recorder.facts.resumed else "start"):
             await self._send_unsent()
+        else:
+            self._refuse_to_start()
         if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
             self._record_latch()
         if self.closing is not None:
@@ -167,6 +164,7 @@ class Session:
         if self.closing is None and self.state is BotState.STARTED:
             self._step(BotState.IDLE, "waiting for the first window")
         desk.save_latch()
+        desk.save_defense()
         desk.recorder.sync()
 
     def catch_up(self, slice_: MarketSlice) -> None:
@@ -183,16 +181,18 @@ class Session:
 
     async def before_minute(self, minute: int) -> None:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
+        desk = self.desk
         self.obey()
+        if reports := desk.watchdog.look(desk.orders.working()):
+            await vigil.keep(desk, reports)
         if self.closing is not None:
-            if not self._reconciled and await self._reconcile("resume"):
+            if not self._reconciled and await self.reconcile("resume"):
                 await self._send_unsent()
             await self._close_out()
             return
         self._walk_states(minute)
-        desk = self.desk
         if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
-            if await self._reconcile("gap"):
+            if await self.reconcile("gap"):
                 await self._send_unsent()
             if not self._reconciled:
                 return
@@ -204,6 +204,15 @@ class Session:
                 if protection.time_is_up(desk, position, minute):
                     await protection.close_position(desk, position, minute, ExitReason.TIMEOUT)
             await protection.protect_all(desk, minute)
+
+    def _refuse_to_start(self) -> None:
+        """Refuse a session that has not begun while the broker is silent (SPEC §9a)."""
+        if group_of(self.state) is not StateGroup.SETUP or self.closing is not None:
+            return
+        cell = self.meet(Emergency.BROKER_DOWN, "the broker does not answer at the start")
+        if Effect.REFUSE in cell.effects:
+            msg = "self-check failed: the broker must answer before the session begins"
+            raise ConfigError(msg, fix="rigd doctor, then start again")
 
     def is_quiet(self, minute: int) -> bool:
         """Tell whether nothing is due at the start and the open of a minute.
@@ -249,12 +258,17 @@ class Session:
         if sound is not slice_:
             self._note_unsound(slice_)
             slice_ = sound
+        if slice_.bars:
+            desk.watchdog.saw_bar(desk.clock.now())
         self.obey()
+        if reports := desk.watchdog.look(desk.orders.working()):
+            await vigil.keep(desk, reports)
+        desk.watchdog.decide()
         if self.closing is None:
             await pipeline.run(desk, slice_)
         else:
             pipeline.step(desk, slice_)
-        self._guard_loss(slice_)
+        await self._guard_loss(slice_)
         if self.closing is not None:
             await self._close_out()
         if desk.recorder.wrote or not desk.orders.idle or not desk.portfolio.flat:
@@ -287,7 +301,7 @@ class Session:
         await sending.drain(desk)
         outcome = None
         for _ in range(LAST_ATTEMPTS):
-            outcome = await self._reconcile("end")
+            outcome = await self.reconcile("end")
             if outcome is not None:
                 await self._send_unsent()
                 break
@@ -311,6 +325,7 @@ class Session:
             closing_cash=await self._closing_cash(),
         )
         desk.save_latch()
+        desk.save_defense()
         desk.recorder.record(self.closed, durable=True)
         return self.closed
 
@@ -319,18 +334,87 @@ class Session:
         return self.closing is not None and self._nothing_open()
 
     def obey(self) -> None:
-        """Take in the strongest command that has arrived."""
+        """Take in the strongest command that has arrived, and what failed outside the session."""
+        for error, context in self._commands.failures():
+            self.fail(error, context)
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
+            self._commands.settle()
         for flag in self._commands.refused_tests():
             text = f"{flag} refused and removed: the mode of a session is fixed at its start"
-            self.desk.recorder.record(AlertRaised(topic="test_mode", text=text), durable=True)
+            self.desk.alerts.raise_alert("test_mode", text, critical=False)
+            self.desk.recorder.sync()
+
+    def watch_supervisor(self, *, silent: bool) -> None:
+        """Take no new risk while the supervisor that started us is silent; exits go on (K09)."""
+        desk = self.desk
+        if self.closing is not None or silent is self._unwatched:
+            return
+        self._unwatched = silent
+        desk.entries_allowed = not silent
+        if silent:
+            sending.suspend(desk, "the supervisor is silent: exits only until it is back")
+        else:
+            desk.gap_seen = True
 
     def fail(self, error: BaseException, context: str) -> None:
-        """Record a fatal error and start the emergency close."""
+        """Record a fatal error and do what the table says: close what is open, end in error."""
         sending.record_error(self.desk, error, "", context, fatal=True)
-        self._start_closing(Closing.FATAL, f"fatal: {type(error).__name__}")
+        self.meet(event_of(error, ""), f"fatal: {type(error).__name__} in {context}")
+
+    def meet(self, event: Emergency, detail: str) -> Response:
+        """Do what the table of emergencies says about an event in the present state.
+
+        Parameters
+        ----------
+        event
+            What happened.
+        detail
+            What was found; the reason of everything that follows.
+
+        Returns
+        -------
+        Response
+            The table's cell; with the effect ``refuse`` the caller must not do what it was about
+            to do.
+
+        Raises
+        ------
+        LogicError
+            If the event cannot happen in this state: a defect.
+        """
+        desk, state = self.desk, self.state
+        cell = response_to(event, state)
+        if Effect.RAISE in cell.effects:
+            msg = f"{event} must not happen in state {state}: {detail}"
+            raise LogicError(msg)
+        if Effect.RECORD in cell.effects:
+            desk.recorder.record(
+                EmergencyMet(event=event, state=state, response=cell.words, detail=detail),
+                durable=cell.closing is not None,
+            )
+        if Effect.ALERT in cell.effects:
+            desk.alerts.raise_alert(event, detail, critical=True)
+        if Effect.LATCH in cell.effects:
+            desk.save_latch()
+        if Effect.SUSPEND in cell.effects:
+            sending.suspend(desk, detail)
+        if Effect.COLLAR in cell.effects:
+            desk.collared = True
+        if cell.closing is not None:
+            self._start_closing(cell.closing, detail)
+        return cell
+
+    def enter_defense(self, trigger: Trigger, detail: str) -> None:
+        """Switch defense mode on; the limits are compressed where the table says so."""
+        desk = self.desk
+        if not desk.defense_mode.enter(trigger, detail, desk.clock.now()):
+            return
+        desk.save_defense()
+        cell = self.meet(Emergency.DEFENSE_ON, f"{trigger}: {detail}")
+        if Effect.COMPRESS in cell.effects:
+            self._record_defense()
 
     def _in_update(self, reason: str, change: Callable[[], None]) -> None:
         """Make a change in the state `updating` and return to the state before it."""
@@ -381,28 +465,28 @@ class Session:
     def _interrupted_closing(self) -> Closing | None:
         """Return the strongest reason to close that the journal or the latch holds."""
         facts = self.desk.recorder.facts
-        wanted = [_OF_COMMAND[facts.command]] if facts.command in _OF_COMMAND else []
+        if group_of(self.state) is StateGroup.DOWN:
+            return Closing.SHUTDOWN
+        wanted = [_CLOSING_OF[facts.command]] if facts.command in _CLOSING_OF else []
+        if facts.closing is not None:
+            wanted.append(facts.closing)
         if facts.tripped is not None or self.desk.kill_switch.tripped:
-            wanted.append(Closing.LOSS)
+            killed = self.desk.kill_switch.state.cause == Cause.KILLED
+            wanted.append(Closing.KILL if killed else Closing.LOSS)
         if facts.fatal:
             wanted.append(Closing.FATAL)
-        if group_of(self.state) is StateGroup.DOWN:
-            # A shutdown is only ever finished, whatever was asked for while it was under way.
-            wanted = [Closing.SHUTDOWN, *(each for each in wanted if each is Closing.FATAL)]
-        return max(wanted, key=_RANK.index, default=None)
+        return max(wanted, key=list(Closing).index, default=None)
 
     def _take_command(self, record: CommandObeyed) -> None:
-        wanted = _OF_COMMAND.get(record.command)
-        if wanted is None:
+        event = _MET_BY.get(record.command)
+        if event is None:
             return
         self.desk.recorder.record(record, durable=True)
-        self._start_closing(wanted, f"{record.command} by {record.source}")
+        self.meet(event, f"{record.command} by {record.source}")
 
     def _start_closing(self, wanted: Closing, reason: str) -> None:
-        """Begin to close, or close more urgently than so far; a shutdown is only ever finished."""
-        if self.closing is not None and _RANK.index(wanted) <= _RANK.index(self.closing):
-            return
-        if group_of(self.state) is StateGroup.DOWN and wanted is not Closing.FATAL:
+        """Begin to close, or close more urgently than so far."""
+        if not wanted.is_stronger(self.closing):
             return
         self.closing = wanted
         self._enter_closing(reason)
@@ -410,21 +494,15 @@ class Session:
     def _enter_closing(self, reason: str) -> None:
         """Show in state and risk mode what the closing demands; repeated it changes nothing."""
         assert self.closing is not None  # noqa: S101 - set by every caller
+        way = WAYS_OUT[self.closing]
         self.desk.entries_allowed = False
-        state = _CLOSING_STATE[self.closing]
-        if not self._closes_at_once() and may_follow(self.state, state):
-            self._step(state, reason)
-        urgent = self.closing in {Closing.KILL, Closing.LOSS, Closing.FATAL}
-        self._set_mode(RiskMode.HALTED if urgent else RiskMode.REDUCING, reason)
-
-    def _closes_at_once(self) -> bool:
-        """Tell whether nothing is left to close, so that no closing state is entered (SPEC §9a)."""
-        group = group_of(self.state)
-        if self.closing is Closing.SHUTDOWN or not self._nothing_open():
-            return False
-        if self.closing is Closing.KILL:
-            return group is StateGroup.SETUP
-        return group in {StateGroup.SETUP, StateGroup.READY}
+        at_once = group_of(self.state) in way.at_once and self._nothing_open()
+        if not at_once and may_follow(self.state, way.state):
+            self._step(way.state, reason)
+        self._set_mode(way.mode, reason)
+        if self.closing in {Closing.LOSS, Closing.KILL}:
+            self.desk.defense_mode.note_kill()
+            self.desk.save_defense()
 
     async def _close_out(self) -> None:
         """One attempt to get flat; repeated every minute until the broker says so."""
@@ -433,8 +511,12 @@ class Session:
         await self._settle_doubts()
         for order in desk.working_entries():
             await sending.cancel(desk, order, f"closing: {self.closing}")
+        urgent = self.closing is not None and WAYS_OUT[self.closing].mode is RiskMode.HALTED
         for position in list(desk.portfolio.positions.values()):
-            await protection.close_position(desk, position, label, ExitReason.MANUAL)
+            if desk.collared:
+                await protection.close_collared(desk, position, label, urgent=urgent)
+            else:
+                await protection.close_position(desk, position, label, ExitReason.MANUAL)
         if desk.portfolio.flat:
             for order in desk.orders.working():
                 await sending.cancel(desk, order, f"closing: {self.closing}")
@@ -444,7 +526,7 @@ class Session:
             await sending.resolve_doubts(self.desk)
             candidates.note_rejections(self.desk)
 
-    async def _reconcile(self, reason: str) -> Reconciled | None:
+    async def reconcile(self, reason: str) -> Reconciled | None:
         """Compare with the broker; without its answer no new risk is taken."""
         self.desk.gap_seen = False
         try:
@@ -480,26 +562,66 @@ class Session:
             if minute >= self.desk.runner(order.intent.strategy).plan.entry_end:
                 await sending.cancel(self.desk, order, "expired: no bar in time")
 
-    def _guard_loss(self, slice_: MarketSlice) -> None:
+    async def _guard_loss(self, slice_: MarketSlice) -> None:
         """Trip the kill switch on a breach, an unknown PnL or marks that are all stale."""
         desk = self.desk
         trades = len(desk.portfolio.trades)
         if desk.portfolio.flat and trades in {0, self._watched}:
             return
         self._watched = trades if desk.portfolio.flat else -1
-        trip = desk.kill_switch.observe(
-            pnl=desk.session_pnl(), stale=self._all_late(slice_), at=desk.clock.now()
-        )
-        if trip is None:
-            return
-        desk.save_latch()
-        desk.recorder.record(
+        pnl = worst(desk.session_pnl(), await self._brokers_pnl())
+        trip = desk.kill_switch.observe(pnl=pnl, stale=self._all_late(slice_), at=desk.clock.now())
+        if trip is not None:
+            self.trip(trip)
+        else:
+            self._guard_limits()
+
+    async def _brokers_pnl(self) -> Decimal | None:
+        """Return the session's PnL by the broker's count [currency]; None without its answer."""
+        try:
+            return (await self.desk.broker.account()).equity - self.desk.opening_equity
+        except (BrokerError, DataError) as error:
+            sending.record_error(self.desk, error, "", "the broker's count of the PnL")
+            return None
+
+    def trip(self, trip: Trip) -> None:
+        """Save the latch, record the trip and do what the table says about a loss breach."""
+        self.desk.save_latch()
+        self.desk.recorder.record(
             RiskTripped(
                 cause=str(trip.cause), detail=trip.detail, day_pnl=trip.day_pnl, limit=trip.limit
             ),
             durable=True,
         )
-        self._start_closing(Closing.LOSS, f"kill switch: {trip.cause}")
+        self.meet(Emergency.LOSS_BREACH, f"kill switch: {trip.cause}")
+
+    def _guard_limits(self) -> None:
+        """Enter defense mode when one of its triggers is met."""
+        desk = self.desk
+        met = desk.defense_mode.observe(
+            day_pnl=desk.kill_switch.day_pnl,
+            limit=desk.kill_switch.limit,
+            pnls=[trade.pnl for trade in desk.portfolio.trades],
+        )
+        if met is not None:
+            self.enter_defense(*met)
+
+    def _take_up_defense(self) -> None:
+        """Bring journal and defense mode to the same word: on in one is on in both."""
+        mode, known = self.desk.defense_mode, self.desk.recorder.facts.defense
+        if known is not None and known.on:
+            mode.enter(Trigger(known.trigger), known.detail, self.desk.clock.now())
+        elif mode.on:
+            self._record_defense()
+
+    def _record_defense(self) -> None:
+        desk = self.desk
+        state = desk.defense_mode.state
+        limits = limits_table(desk.settings, desk.float_amount, defense=True)
+        self.desk.recorder.record(
+            DefenseChanged(on=True, trigger=state.trigger, detail=state.detail, limits=limits),
+            durable=True,
+        )
 
     def _record_latch(self) -> None:
         """Record a trip that the journal does not have: the process died right after it."""
@@ -538,6 +660,8 @@ class Session:
             if minute < window.start:
                 break
             if self.state is BotState.IDLE:
+                if self.desk.data_down:
+                    break
                 self._step(BotState.ANALYZING, f"window {runner.name}: analysis")
             if minute >= window.analysis_end and self.state is BotState.ANALYZING:
                 self._step(BotState.TRADING, f"window {runner.name}: breakout")
@@ -574,16 +698,16 @@ class Session:
             return BotState.ERROR
         if self.closing is None:
             return self.state
-        final = _FINAL_STATE[self.closing]
+        final = WAYS_OUT[self.closing].ends
         if self.state is not final:
             self._step(final, "flat, verified with the broker")
         return final
 
     def _exit_code(self, *, flat: bool) -> int:
-        if not flat:
+        if not flat or self.desk.recorder.facts.fatal:
             return int(ExitCode.ERROR)
         if self.closing is not None:
-            return int(_EXIT_CODE[self.closing])
+            return int(WAYS_OUT[self.closing].exit_code)
         halted = self.desk.recorder.facts.risk_mode is RiskMode.HALTED
         return int(ExitCode.HALTED if halted else ExitCode.OK)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from rigd.config import hot
 from rigd.config.digest import digest
 from rigd.config.hot import Refusal
-from rigd.core.events import AlertRaised, SettingsChanged
+from rigd.core.events import SettingsChanged
 from rigd.enhancements import chain as filters
 from rigd.risk.defense import limits_table, session_cap
 from rigd.risk.last_door import door_limits
@@ -49,14 +49,21 @@ class Updating:
         Where changes come from; None where nobody can change them.
     recorded
         The changes that the journal of a session that is taken up again holds, oldest first.
+    enter_defense
+        Switches defense mode on for DEFENSE_MODE_ACTIVE; nothing where it is on already.
     """
 
     def __init__(
-        self, desk: Desk, source: SettingsSource | None, recorded: Iterable[SettingsChanged] = ()
+        self,
+        desk: Desk,
+        source: SettingsSource | None,
+        recorded: Iterable[SettingsChanged] = (),
+        enter_defense: Callable[[], None] = lambda: None,
     ) -> None:
         self._desk = desk
         self._source = source
         self._recorded = deque(recorded)
+        self._enter_defense = enter_defense
         self._first = (desk.clock.now() - desk.day.open) // MINUTE
         self._planned = frozenset(router.sequence(desk.settings))
 
@@ -65,7 +72,7 @@ class Updating:
         while self._recorded and self._recorded[0].minute <= minute:
             change = self._recorded.popleft()
             settings = hot.changed_by(self._desk.settings, change.changes, change.config_digest)
-            apply(self._desk, settings)
+            self._apply(settings)
 
     def take(self, minute: int, update: Callable[[str, Callable[[], None]], None]) -> None:
         """Take in what is offered at the start of a minute.
@@ -126,18 +133,24 @@ class Updating:
             ),
             durable=True,
         )
-        apply(desk, settings)
+        self._apply(settings)
+
+    def _apply(self, settings: Settings) -> None:
+        apply(self._desk, settings)
+        if settings.defense_mode_active:
+            self._enter_defense()
 
     def _refuse(self, refusal: Refusal) -> None:
         text = f"{refusal.source} refused as a whole, the settings in force stay: {refusal.reason}"
-        self._desk.recorder.record(AlertRaised(topic="settings", text=text), durable=True)
+        self._desk.alerts.raise_alert("settings", text, critical=False)
+        self._desk.recorder.sync()
 
 
 def apply(desk: Desk, settings: Settings) -> None:
     """Put settings in force on a desk: every part that depends on them, in one step.
 
     The float was read at the start and stays; the session cap is the same float times the new
-    TOTAL_ALLOCATION. DEFENSE_MODE_ACTIVE enters defense mode and never leaves it (SPEC §4).
+    TOTAL_ALLOCATION. Whoever calls enters defense mode for DEFENSE_MODE_ACTIVE (SPEC §4).
 
     Parameters
     ----------
@@ -147,15 +160,17 @@ def apply(desk: Desk, settings: Settings) -> None:
         The new settings; their boot-only keys are those of the start.
     """
     old, desk.settings = desk.settings, settings
-    desk.defense = desk.defense or settings.defense_mode_active
+    defense = desk.defense or settings.defense_mode_active
     if any(
         getattr(old, plug.toggle) != getattr(settings, plug.toggle)
         for plug in filters.PLUGS
         if plug.toggle
     ):
         desk.chain = desk.build_chain(settings)
-    desk.session_cap = session_cap(settings, desk.float_amount, defense=desk.defense)
+    desk.session_cap = session_cap(settings, desk.float_amount, defense=defense)
     desk.door.set_limits(door_limits(settings))
     desk.kill_switch.set_limit(settings.daily_loss_limit)
+    desk.defense_mode.set_lowest_rate(settings.defense_mode_min_win_rate)
+    desk.watchdog.set_limits(settings)
     for runner in desk.runners:
         runner.plan = router.build(settings, runner.plan.window)

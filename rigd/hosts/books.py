@@ -40,11 +40,11 @@ def open_books(bot: Bot) -> Ledger:
     return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
 
 
-def create_books(bot: Bot) -> None:
-    """Make the empty books of a bot that has none; existing ones stay as they are."""
+def make_books(bot: Bot) -> Ledger:
+    """Return the bot's ledger, which is begun when there is none; what a session posts into."""
     path = bot.home.bot(bot.identity).ledger_db
     make_folder(path.parent)
-    Ledger(open_database(path), identity=str(bot.identity), account=bot.account).close()
+    return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
 
 
 def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:

@@ -15,8 +15,8 @@ from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
 from rigd.config.sources import checkout
 from rigd.core.errors import AlreadyRunning, ConfigError, LogicError, Problem
-from rigd.hosts import operator
 from rigd.hosts.bot import PLAINTEXT, env_door, keyring, read_text
+from rigd.hosts.operator_audit import audit
 from rigd.store.files import SECRET_MODE, make_folder, remove, replace
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
@@ -114,7 +114,7 @@ def change_settings(
                 "generation": generation,
                 "session_running": running,
             }
-            operator.audit(registry, clock, "settings_changed", fields)
+            audit(registry, clock, "settings_changed", fields)
     return Configured(changes=changes, generation=generation, running=running)
 
 

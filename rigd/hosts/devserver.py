@@ -2,8 +2,9 @@
 
 It owns the exchange and its log, listens on the loopback address alone, and outlives its clients:
 a bot that is killed finds its orders here when it starts again. The first line that it prints is
-its port. One thread serves all clients, the longest connected first and each until it has nothing
-more to say; what a client sent before it died is therefore done before a later one is answered.
+its port, which it also announces beside its log. One thread serves all clients, the longest
+connected first and each until it has nothing more to say; what a client sent before it died is
+therefore done before a later one is answered.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import selectors
 import signal
 import socket
 import sys
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +25,12 @@ from rigd.broker.links import LOOPBACK
 from rigd.broker.simulated.exchange import SimExchange
 from rigd.broker.simulated.model import SimModel, SlippageKind
 from rigd.broker.wire import Json, pack, pack_error, unpack, unpack_slice
-from rigd.core.clock import from_iso
+from rigd.core.clock import SystemClock, from_iso
 from rigd.core.draws import Draws
-from rigd.core.errors import BrokerError, ProtocolError, RigdError
+from rigd.core.errors import BrokerError, ProtocolError, RateLimited, RigdError
 from rigd.core.orders import OrderRequest
+from rigd.core.ports import ControlClock
+from rigd.hosts import broker_door
 from rigd.store.chainlog import ChainLog
 
 if TYPE_CHECKING:
@@ -40,6 +44,48 @@ MAX_LINE_BYTES = 1 << 26
 """The longest request; a client that sends more is cut off."""
 
 
+_MARKET = frozenset({"begin_session", "open_bar", "trade_through", "end_session", "fill_at_marks"})
+"""What the market's player asks; a broker's slowness and quota are for its clients alone."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Manners:
+    """How slow the broker is, and how often it may be asked.
+
+    Parameters
+    ----------
+    clock
+        The control clock.
+    delay_s
+        How long each answer to a client takes [s].
+    requests_per_s
+        How many requests of clients it takes, so many at once; more are answered with a rate
+        limit. 0: any number.
+    """
+
+    clock: ControlClock
+    delay_s: float = 0.0
+    requests_per_s: float = 0.0
+    _tokens: float = 0.0
+    _at_s: float = float("-inf")
+
+    def observe(self, op: str) -> None:
+        """Take the time that an answer takes, or raise RateLimited when it is asked too often."""
+        if op in _MARKET:
+            return
+        if self.delay_s:
+            self.clock.sleep(self.delay_s)
+        rate, now = self.requests_per_s, self.clock.monotonic()
+        if not rate:
+            return
+        self._tokens = min(max(rate, 1.0), self._tokens + (now - self._at_s) * rate)
+        self._at_s = now
+        if self._tokens < 1.0:
+            left = timedelta(seconds=(1.0 - self._tokens) / rate)
+            raise RateLimited(self.clock.now() + left)
+        self._tokens -= 1.0
+
+
 class Desk:
     """Turns requests into calls of the exchange, and their results into answers.
 
@@ -47,15 +93,19 @@ class Desk:
     ----------
     exchange
         The exchange that is served.
+    manners
+        How slow and how patient it is; at once and always by default.
     """
 
-    def __init__(self, exchange: SimExchange) -> None:
+    def __init__(self, exchange: SimExchange, manners: Manners | None = None) -> None:
         self._exchange = exchange
+        self._manners = manners
         self._ops: dict[str, Callable[[Json], Any]] = {
             "begin_session": self._begin_session,
             "open_bar": lambda ask: exchange.open_bar(unpack_slice(ask["slice"])),
             "trade_through": lambda ask: exchange.trade_through(unpack_slice(ask["slice"])),
             "end_session": lambda ask: exchange.end_session(_marks(ask)),
+            "fill_at_marks": lambda _: exchange.fill_at_marks(),
             "submit": lambda ask: pack(exchange.submit(_request(ask["request"]))),
             "cancel": lambda ask: exchange.cancel(ask["cl_ord_id"]).value,
             "replace": lambda ask: pack(exchange.replace(ask["cl_ord_id"], _request(ask["new"]))),
@@ -86,6 +136,8 @@ class Desk:
         try:
             ask = json.loads(line)
             number = ask.get("id")
+            if self._manners is not None:
+                self._manners.observe(ask["op"])
             reply = {"id": number, "answer": self._ops[ask["op"]](ask)}
         except BrokerError as error:
             reply = {"id": number, "error": pack_error(error)}
@@ -202,9 +254,10 @@ def open_exchange(
     log_path: Path, *, account: str, currency: str, seed: int, model: SimModel
 ) -> SimExchange:
     """Return the exchange of a truth file, which is created when it is missing."""
-    genesis = f"simulated broker {account}"
     make = ChainLog.open if log_path.exists() else ChainLog.create
-    return SimExchange(make(log_path, genesis), model, Draws(seed), account, currency)
+    return SimExchange(
+        make(log_path, broker_door.genesis(account)), model, Draws(seed), account, currency
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,12 +285,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RigdError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)
-    server = Server(Desk(exchange), options.port)
+    manners = Manners(
+        clock=SystemClock(),
+        delay_s=options.delay_ms / 1000.0,
+        requests_per_s=options.requests_per_s,
+    )
+    server = Server(Desk(exchange, manners), options.port)
+    broker_door.announce(options.log, server.port)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.stop)
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve()
+    broker_door.withdraw(options.log)
     return 0
 
 
@@ -257,6 +317,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--reject-rate", type=float, default=0.0)
     parser.add_argument("--lost-reply-rate", type=float, default=0.0)
     parser.add_argument("--refused-cancel-rate", type=float, default=0.0)
+    parser.add_argument("--delay-ms", type=float, default=0.0)
+    parser.add_argument("--requests-per-s", type=float, default=0.0)
     parser.add_argument("--starting-cash", type=Decimal, default=Decimal(100_000))
     parser.add_argument("--native-trailing", action="store_true")
     return parser

@@ -4,60 +4,75 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rigd.broker.simulated.model import SimModel
 from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config import hot
 from rigd.config.inverse_etfs import keep_version
 from rigd.config.sources import checkout
 from rigd.core.clock import iso
-from rigd.core.errors import AlreadyRunning, ConfigError, ExitCode, RigdError
+from rigd.core.errors import (
+    AlreadyRunning,
+    ConfigError,
+    ExitCode,
+    LedgerError,
+    RigdError,
+    StorageError,
+    Superseded,
+)
 from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
+from rigd.engine import watchdog
 from rigd.enhancements.contract import Sources
-from rigd.hosts import finishing, records, replay, wiring
+from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
+from rigd.hosts.kill_access import KillAccess, leave_access
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
 from rigd.hosts.settings_watch import SettingsWatch
+from rigd.hosts.sim_market import open_market
 from rigd.hosts.steps import Steps
 from rigd.hosts.test_mode import DryRunLog
+from rigd.hosts.universe import known
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.reporting.tuning import self_check as tuning_check
-from rigd.risk.kill_switch import LatchState, unreadable
-from rigd.store import manifest
-from rigd.store.chainlog import ChainLog
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
 from rigd.store.files import make_folder, repoint
 from rigd.store.hashing import digest_tree
 from rigd.store.journal import open_journal
-from rigd.store.locks import SessionLock, next_epoch
+from rigd.store.lease import Beat, Phase, read_lease
+from rigd.store.locks import SessionLock, current_epoch, next_epoch
 from rigd.store.registry import Registry
 from rigd.vault.security import launch_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from rigd.broker.simulated.exchange import SimExchange
+    from rigd.broker.links import Link
     from rigd.core.events import Entry
     from rigd.core.orders import Account
-    from rigd.core.ports import ControlClock, IdSource
-    from rigd.core.values import Bar, Profile
+    from rigd.core.ports import Broker, ControlClock, IdSource
+    from rigd.core.values import Bar
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
     from rigd.hosts.request import SessionRequest
+    from rigd.hosts.wiring import Plan
+    from rigd.risk.defense_mode import DefenseState
+    from rigd.risk.kill_switch import LatchState
     from rigd.store.journal import FileJournal
 
 
@@ -72,15 +87,28 @@ class EngineRun:
         What was asked for; checked here, before anything is written.
     clock, ids
         The control clock and the source of nonces.
+    link
+        The way to a simulated exchange in another process; without one the run opens the bot's own.
+    plan
+        What the request amounts to, where it was checked already.
     """
 
     def __init__(
-        self, bot: Bot, request: SessionRequest, clock: ControlClock, ids: IdSource
+        self,
+        bot: Bot,
+        request: SessionRequest,
+        clock: ControlClock,
+        ids: IdSource,
+        link: Link | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self._bot = bot
         self._request = request
         self._clock = clock
-        self.plan = make_plan(bot.settings, request, bot.inverse_etfs)
+        self._link = link
+        self.plan = plan or make_plan(
+            bot.settings, request, bot.inverse_etfs, known=known(bot.home.live, request)
+        )
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
         self._flags = flags = ControlFolder(bot.home.control, clock, ids)
@@ -92,8 +120,12 @@ class EngineRun:
         self._session: Session | None = None
         self._projections: Projections | None = None
         self._owner = False
+        self._epoch = 0
+        self._lease = Beat(self._tree.lease, clock, life_s=self.plan.settings.lease_s)
+        self._supervised = self._hears_supervisor()
         self._parent = os.getppid()
         self._told_orphaned = False
+        self._derived_failed: StorageError | LedgerError | None = None
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
         self._on_close = ExitStack()
@@ -122,11 +154,19 @@ class EngineRun:
         Finished
             The state of the books and the warnings.
         """
+        uncaught.watch_loop(self.commands.report)
+        with uncaught.handed_on(self.commands.report):
+            return await self._run_locked()
+
+    async def _run_locked(self) -> Finished:
         make_folder(self._tree.root)
         what = f"session {self.plan.day.day.isoformat()}_{self.place.number}"
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
             self._require_place()
             self._owner = True
+            self._epoch = self._lease.epoch = next_epoch(self._tree.epoch)
+            self._lease.beat(Phase.STARTING)
+            leave_access(self._bot.home, self._access())
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
@@ -137,6 +177,7 @@ class EngineRun:
                 ledger.close()
                 self._registry.close()
                 self._on_close.close()
+                self._lease.beat(Phase.ENDED)
             return finished
 
     def status(self) -> dict[str, Any]:
@@ -174,9 +215,7 @@ class EngineRun:
         })
 
     async def _run_with(self, ledger: Ledger) -> Finished:
-        exchange_log = self._open_exchange_log()
-        try:
-            exchange = self._open_exchange(exchange_log)
+        with self._exchange() as exchange:
             self._journal = self._open_journal()
             self._require_same(self._journal.entries())
             if self.plan.mapping:
@@ -187,6 +226,7 @@ class EngineRun:
             )
             if not self._closed():
                 await self._trade(exchange, ledger)
+            self._lease.beat(Phase.FINISHING)
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
@@ -197,23 +237,13 @@ class EngineRun:
             latest = self._bot.home.latest
             steps.take("latest", lambda: repoint(latest, self.place.folder), instead=None)
             return replace(finished, steps=tuple(steps.taken))
-        finally:
-            exchange_log.close()
 
-    async def _trade(self, exchange: SimExchange, ledger: Ledger) -> None:
+    async def _trade(self, exchange: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        broker = wiring.simulated_broker(self.plan.settings, exchange, str(self._bot.identity))
+        broker = wiring.linked_broker(self.plan.settings, exchange, str(self._bot.identity))
         await broker.connect()
         try:
-            self._session = await wiring.open_session(
-                self.plan,
-                self._start(),
-                broker,
-                self._journal,
-                self.commands,
-                (*self._checks(ledger), self._same_cash(ledger, await broker.account())),
-                self._settings_watch(),
-            )
+            self._session = await self._opened(broker, ledger)
             for odd in self._flags.oddities():
                 note = NoteMade(topic="control", text=str(odd))
                 self._session.desk.recorder.record(note)
@@ -225,6 +255,8 @@ class EngineRun:
                 replay.Pace(self._clock, self._request.speed),
                 self._housekeep,
             )
+            if self._derived_failed is not None:
+                raise self._derived_failed
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
             await broker.close()
@@ -245,6 +277,25 @@ class EngineRun:
         interval_s = self.plan.settings.flag_interval_ms / 1000.0
         own = dict(self._request.overrides)
         return SettingsWatch(self._bot, own, checkout() / "VERSION.md", self._clock, interval_s)
+
+    async def _opened(self, broker: Broker, ledger: Ledger) -> Session:
+        """Open the session; a refused launch stands in the logs too (document 090)."""
+        assert self._journal is not None  # noqa: S101 - opened by the caller
+        checks = (*self._checks(ledger), self._same_cash(ledger, await broker.account()))
+        try:
+            return await wiring.open_session(
+                self.plan,
+                self._start(),
+                broker,
+                self._journal,
+                self.commands,
+                checks,
+                self._settings_watch(),
+            )
+        except ConfigError:
+            if self._projections is not None:
+                self._projections.advance()
+            raise
 
     def _same_cash(self, ledger: Ledger, account: Account) -> SelfCheck:
         """Compare the books' cash with the broker's before a new session trusts either."""
@@ -314,11 +365,34 @@ class EngineRun:
             identity=self._bot.identity,
             profile=self._bot.profile,
             number=self.place.number,
-            epoch=next_epoch(self._tree.epoch),
+            epoch=self._epoch,
             latch=read_latch(self._tree.risk_state),
             save_latch=self._save_latch,
             code_digest=digest_tree(_package_folder(), "**/*.py"),
+            fence=self._require_newest,
+            defense=read_defense(self._tree.defense_state),
+            save_defense=self._save_defense,
             sources=self._sources(),
+        )
+
+    def _require_newest(self) -> None:
+        """Refuse to go on once another owner has taken the bot over (FAULTS K02)."""
+        newest = current_epoch(self._tree.epoch)
+        if newest != self._epoch:
+            msg = f"the bot's owner must be number {self._epoch}, found number {newest}"
+            raise Superseded(msg, fix="nothing: the newer owner goes on")
+
+    def _hears_supervisor(self) -> bool:
+        lease = read_lease(self._tree.supervisor)
+        return lease is not None and lease.expires_s > self._clock.monotonic() and lease.owner.lives
+
+    def _access(self) -> KillAccess:
+        settings = self.plan.settings
+        return KillAccess(
+            identity=self._bot.identity,
+            profile=self._bot.profile,
+            seed=settings.simulation_seed,
+            model=SimModel.from_settings(settings),
         )
 
     def _sources(self) -> Sources:
@@ -332,31 +406,48 @@ class EngineRun:
         )
 
     def _housekeep(self, _minute: int) -> None:
-        """Carry records over; beat, publish and look at the parent when due."""
+        """Keep what is derived up to date; when that fails, close on the journal's reserve alone.
+
+        A full or failing disk takes books, logs and status with it, not the way out: the journal
+        has its room, and the next run derives the rest from it (FAULTS R04).
+        """
+        assert self._session is not None  # noqa: S101 - only a session is kept house for
+        if self._derived_failed is None:
+            try:
+                self._keep_up()
+            except (StorageError, LedgerError) as error:
+                self._derived_failed = error
+                if self._session.closed is None:
+                    self._session.fail(error, "books, logs and status")
+        if self.orphaned() and not self._told_orphaned:
+            self._told_orphaned = True
+            self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
+
+    def _keep_up(self) -> None:
+        """Carry records over; beat and publish when due."""
         assert self._projections is not None  # noqa: S101 - opened before the session
         self._projections.advance()
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + self.plan.settings.heartbeat_interval_s
+            self._lease.beat(Phase.TRADING)
             self._beat()
+            if self._supervised and self._session is not None:
+                self._session.watch_supervisor(silent=not self._hears_supervisor())
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
-        if self.orphaned() and not self._told_orphaned:
-            self._told_orphaned = True
-            self.commands.ask(Command.SHUTDOWN, "parent", "the process that started it died")
 
     def _beat(self) -> None:
         market = iso(self._session.desk.clock.now()) if self._session else ""
-        line = json.dumps({
-            "timestamp": iso(self._clock.now()),
-            "event": "heartbeat",
+        fields = {
             "pid": os.getpid(),
             "session": self._key(),
             "market_time": market,
             **self._bot.marks,
-        })
-        self._registry.append_line("heartbeat.log", line, writer="rigd.engine.watchdog")
+        }
+        line = watchdog.beat_line(self._clock, fields)
+        self._registry.append_line("heartbeat.log", line, writer=watchdog.WRITER)
 
     def _publish_status(self) -> None:
         live = self._live()
@@ -407,17 +498,20 @@ class EngineRun:
             open_database(path), identity=str(self._bot.identity), account=self._bot.account
         )
 
-    def _open_exchange_log(self) -> ChainLog:
-        path = self._bot.home.sim_broker(str(self._bot.identity))
-        make_folder(path.parent)
-        chain = f"simulated_broker|{self._bot.identity}"
-        return ChainLog.open(path, chain) if path.exists() else ChainLog.create(path, chain)
-
-    def _open_exchange(self, log: ChainLog) -> SimExchange:
-        exchange = wiring.simulated_exchange(self.plan.settings, str(self._bot.identity), log)
-        day = self.plan.day
-        exchange.begin_session(day.day, self.place.number, day.open)
-        return exchange
+    @contextmanager
+    def _exchange(self) -> Iterator[Link]:
+        """Open the way to the exchange, which is in this session afterwards."""
+        link, market = self._link, None
+        if link is None:
+            market = open_market(self._bot.home, self._access())
+            link = market.link
+        try:
+            day = self.plan.day
+            link.begin_session(day.day, self.place.number, day.open)
+            yield link
+        finally:
+            if market is not None:
+                market.close()
 
     def _open_journal(self) -> FileJournal:
         make_folder(self.place.folder)
@@ -431,8 +525,15 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = latch_text(state, self._bot.profile, test_mode=self._bot.home.test_mode)
+        content = self._state_text(state)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+
+    def _save_defense(self, state: DefenseState) -> None:
+        content = self._state_text(state)
+        self._registry.write("defense_state.json", content, writer="rigd.engine.session")
+
+    def _state_text(self, state: LatchState | DefenseState) -> bytes:
+        return state_text(state, self._bot.profile, test_mode=self._bot.home.test_mode)
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)
@@ -451,33 +552,11 @@ def mapping_of(entries: Sequence[Entry]) -> str:
     return next((note.text for note in notes if note.topic == wiring.MAPPING_NOTE), "")
 
 
-def read_latch(path: Path) -> LatchState:
-    """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
-    if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
-            return unreadable(f"{path.name} is gone beside sealed sessions")
-        return LatchState()
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return unreadable(f"{path.name}: {error}")
-    if isinstance(held, dict):
-        held.pop("profile", None)
-        held.pop("test_mode", None)
-    return LatchState.from_json(held)
-
-
 def without_key_id(check: SelfCheck) -> SelfCheck:
     """Return a check as the journal keeps it: the same in every home that runs the session."""
     if check.name == "key" and check.passed:
         return SelfCheck(name=check.name, passed=True, detail="the key can be read")
     return check
-
-
-def latch_text(state: LatchState, profile: Profile, *, test_mode: bool = False) -> bytes:
-    """Return the content of risk_state.json."""
-    fields = {"profile": profile.value, "test_mode": test_mode} | state.to_json()
-    return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _package_folder() -> Path:

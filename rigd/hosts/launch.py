@@ -7,6 +7,7 @@ that lie there, a latched kill switch, another session of the bot.
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import AccessError, ConfigError, ExitCode, RigdError
+from rigd.core.errors import AccessError, ConfigError, ErrorType, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
-from rigd.core.lifecycle import BotState, check_step
+from rigd.core.lifecycle import BotState
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
-from rigd.hosts.books import create_books, refuse_lost_books
+from rigd.hosts.books import make_books, refuse_lost_books
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
-from rigd.hosts.engine_run import read_latch
+from rigd.hosts.bot_state import BotStateFile
+from rigd.hosts.latch import read_latch
 from rigd.hosts.plan import make_plan
 from rigd.hosts.provision import provision_for
 from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
 from rigd.hosts.steps import Steps, from_fields
+from rigd.hosts.universe import known
+from rigd.hosts.watch import CRASH_LOOP, Supervision
+from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder, repoint
@@ -113,6 +118,11 @@ class Launcher:
         The control clock and the source of nonces.
     on_progress
         Called while the session runs.
+    supervised
+        Whether the engine is watched, restarted when it hangs or dies, and its account closed
+        when that does not help.
+    notebook
+        The notebook that hosts the engine; the product's own by default.
     """
 
     def __init__(
@@ -121,13 +131,19 @@ class Launcher:
         clock: ControlClock,
         ids: IdSource,
         on_progress: Callable[[Progress], None],
+        *,
+        supervised: bool = False,
+        notebook: Path | None = None,
     ) -> None:
         self._live = self._home = home
         self._clock = clock
         self._ids = ids
         self._on_progress = on_progress
+        self._supervised = supervised
+        self._notebook = notebook or checkout() / "notebooks" / NOTEBOOK
         self._interrupts = 0
-        self._state = ""
+        self._state = BotStateFile(home)
+        self._way_out = ""
         self._since = clock.now()
 
     def launch(self, request: SessionRequest) -> Ended:
@@ -146,11 +162,12 @@ class Launcher:
         flags = ControlFolder(self._live.control, self._clock, self._ids)
         request = test_mode.latched(flags, request)
         self._home = self._live.dry if request.test_mode else self._live
+        self._state = BotStateFile(self._home)
         if not is_provisioned(self._live):
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request, bot.inverse_etfs)
+        plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._live, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
             self._refuse_flags()
@@ -165,8 +182,8 @@ class Launcher:
             notebook = sha256_file(checkout() / "notebooks" / NOTEBOOK)
             asked = json.loads(request.to_json()) | bot.marks | {"notebook_sha256": notebook}
             registry.write("request.json", _json(asked), writer=WRITER)
-            self._since = self._clock.now()
-            code, output = self._run(bot, place, request, plan.day.minutes)
+            run = self._reside if self._supervised else self._run
+            code, output = run(bot, place, request, plan.day.minutes)
             return self._end(bot, place, registry, code, output)
 
     @contextmanager
@@ -174,7 +191,7 @@ class Launcher:
         """Hold the launch for this process; a kernel that outlived its launcher counts too."""
         tree = self._live.bot(bot.identity)
         make_folder(tree.root)
-        with SessionLock(tree.root / "launch.lock", what="rigd session", clock=self._clock):
+        with SessionLock(tree.launch_lock, what="rigd session", clock=self._clock):
             probe = SessionLock(tree.lock, what="rigd session", clock=self._clock)
             probe.acquire()
             probe.release()
@@ -187,11 +204,103 @@ class Launcher:
             msg = f"no stop or kill flag may lie in runs/control at start, found {', '.join(found)}"
             raise AccessError(msg, fix="rigd flags clear")
 
-    def _run(
+    def _reside(
         self, bot: Bot, place: Place, request: SessionRequest, minutes: int
     ) -> tuple[int, str]:
+        """Run the engine until its session is over, again and again when it dies; as `_run`.
+
+        A dead engine is proven dead before the next one starts. A stop or kill that nobody took, a
+        latch, or a crash loop end in the kill path instead, which ends flat (FAULTS K04).
+
+        Returns
+        -------
+        tuple of int and str
+            What the last run of the notebook's process ended with and printed.
+        """
+        tree = bot.home.bot(bot.identity)
+        guard = Supervision(tree, self._clock, life_s=bot.settings.lease_s)
+        try:
+            while True:
+                guard.begin()
+                code, output = self._run(bot, place, request, minutes, guard)
+                guard.await_end()
+                if self._is_over(bot, place):
+                    return code, output
+                reason = guard.reason or f"the notebook's process ended with {code}"
+                way_out = self._must_leave(tree.risk_state) or guard.crash_loop()
+                self._log(bot, place, reason, way_out or "started again")
+                if way_out:
+                    self._leave(bot, way_out, reason)
+                    return code, output
+        finally:
+            guard.end()
+
+    def _is_over(self, bot: Bot, place: Place) -> bool:
+        """Tell whether nothing is left to run: the engine finished, or refused to begin."""
+        kernel = self._kernel(place.folder)
+        if kernel.get("finished"):
+            return True
+        try:
+            sent = records.sent_orders(place.folder, bot.identity)
+        except RigdError:
+            return False  # a broken journal: what it held may be open
+        return bool(kernel.get("error_type")) and not sent
+
+    def _must_leave(self, risk_state: Path) -> str:
+        """Return what forbids a restart; blank when nothing does."""
+        pending = ControlFolder(self._home.control, self._clock, self._ids).pending()
+        asked = [seen.file for seen in pending if seen.command is not Command.START]
+        if asked:
+            return f"{asked[0]} lies there"
+        if self._interrupts:
+            return "this process was asked to end"
+        latch = read_latch(risk_state)
+        return f"the kill switch is latched: {latch.cause}" if latch.tripped else ""
+
+    def _leave(self, bot: Bot, way_out: str, reason: str) -> None:
+        """Close the account by the kill path, however long it takes."""
+        from rigd.hosts.kill import Kill  # noqa: PLC0415 - on the way out alone
+        from rigd.hosts.kill_access import find_access  # noqa: PLC0415 - on the way out alone
+
+        crash_loop = way_out == CRASH_LOOP
+        kill = Kill(
+            self._home,
+            find_access(self._home, str(bot.identity)),
+            self._clock,
+            self._ids,
+            tell=_tell,
+            why=f"{way_out}: {reason}",
+            cause=Cause.CRASH_LOOP if crash_loop else Cause.KILLED,
+            publish=self._state.write,
+        )
+        kill.run()
+        self._way_out = way_out
+
+    def _log(self, bot: Bot, place: Place, reason: str, response: str) -> None:
+        row = {
+            "timestamp": iso(self._clock.now()),
+            "strategy": "",
+            "broker": bot.identity.broker_code,
+            "error_type": ErrorType.LOGIC.value,
+            "error_code": "ENGINE_LOST",
+            "raw_exception": reason,
+            "context": f"session {place.folder.name}: {response}",
+            "profile": bot.profile.value,
+        }
+        with Registry(self._home) as registry:
+            registry.append_line("supervisor.log", json.dumps(row), writer=WRITER)
+
+    def _run(
+        self,
+        bot: Bot,
+        place: Place,
+        request: SessionRequest,
+        minutes: int,
+        guard: Supervision | None = None,
+    ) -> tuple[int, str]:
+        self._since = self._clock.now()
         job = Job(
-            notebook=str(checkout() / "notebooks" / NOTEBOOK),
+            notebook=str(self._notebook),
             output=str(place.folder / NOTEBOOK),
             folder=str(place.folder),
             parameters={
@@ -209,8 +318,9 @@ class Launcher:
                 runtime=Path(runtime),
             )
 
-            def tick() -> None:
+            def tick() -> bool:
                 self._show(status, place.folder, minutes)
+                return guard is not None and guard.look()
 
             return supervisor.run_notebook(
                 job,
@@ -238,7 +348,7 @@ class Launcher:
     def _show(self, status: Path, folder: Path, minutes: int) -> None:
         fields = read_fields(status)
         if fields.get("session") == folder.name:
-            self._write_state(str(fields.get("state", "")))
+            self._state.write(str(fields.get("state", "")))
             self._on_progress(
                 Progress(
                     state=str(fields.get("state", "")),
@@ -250,24 +360,10 @@ class Launcher:
 
     def _set_up(self, request: SessionRequest) -> None:
         """Provision the demo, then make its books; users come with the panel (document 070)."""
-        provision_for(self._live, request, self._clock, self._enter)
+        provision_for(self._live, request, self._clock, self._state.step)
         if not request.test_mode:
-            self._enter(BotState.BOOTSTRAPPING)
-            create_books(open_bot(self._live, checkout() / "VERSION.md"))
-
-    def _enter(self, state: BotState) -> None:
-        """Publish a state of the first start; a step that is not in the table raises."""
-        if self._state:
-            check_step(BotState(self._state), state)
-        self._write_state(state.value)
-
-    def _write_state(self, text: str) -> None:
-        """Publish the bot's state; the launcher is the one writer of bot_state.txt (070)."""
-        if text == self._state or text not in set(BotState):
-            return
-        self._state = text
-        with Registry(self._home) as registry:
-            registry.write("bot_state.txt", f"{text}\n".encode(), writer=WRITER)
+            self._state.step(BotState.BOOTSTRAPPING)
+            make_books(open_bot(self._live, checkout() / "VERSION.md")).close()
 
     def _end(self, bot: Bot, place: Place, registry: Registry, code: int, output: str) -> Ended:
         folder = place.folder
@@ -302,7 +398,7 @@ class Launcher:
             "warnings": list(warnings),
             "steps": steps.as_fields(),
         }
-        self._write_state(closed.state.value)
+        self._state.write(closed.state.value)
         registry.write("session.json", _json(document), writer=WRITER)
         seal = manifest.seal(
             folder,
@@ -356,11 +452,16 @@ class Launcher:
         code: int,
         output: str,
     ) -> Ended:
-        self._write_state(BotState.ERROR.value)
         reason = kernel.get("message") or (output.strip().splitlines() or ["no output"])[-1]
+        exit_code = int(kernel.get("exit_code") or max(code, 0) or ExitCode.ERROR)
+        if self._way_out:
+            reason = f"{self._way_out}; the account was closed and is verified flat"
+            exit_code = int(ExitCode.HALTED if self._way_out == CRASH_LOOP else ExitCode.KILLED)
+        else:
+            self._state.write(BotState.ERROR.value)
         return Ended(
             folder=folder,
-            exit_code=int(kernel.get("exit_code") or max(code, 0) or ExitCode.ERROR),
+            exit_code=exit_code,
             closed=None,
             entries=entries,
             books="not checked: the session did not end",
@@ -432,6 +533,11 @@ def _place(bot: Bot, day: date, request: SessionRequest) -> Place:
         return Place(folder=tree.session(day, number), number=number, resumed=False)
     msg = f"session {place.folder.name} is unfinished and sent orders: it must be taken up as asked"
     raise ConfigError(msg, fix=f"run again: {stored.command_line()}")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def _json(fields: dict[str, Any]) -> bytes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-import json
 from typing import TYPE_CHECKING
 
 from rigd.config.inverse_etfs import change_inverse_etfs
-from rigd.core.clock import iso
 from rigd.core.errors import ConfigError
 from rigd.hosts import build_check
 from rigd.hosts.bot import env_door
-from rigd.hosts.engine_run import latch_text, read_latch
+from rigd.hosts.latch import read_defense, read_latch, state_text
+from rigd.hosts.operator_audit import audit, name
+from rigd.risk import defense_mode
+from rigd.risk.defense_mode import DefenseMode, Trigger
 from rigd.risk.kill_switch import reset
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder
@@ -19,21 +19,9 @@ from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.bot import Bot
     from rigd.store.paths import Home
-
-WRITER = "rigd.hosts.operator"
-
-
-def name() -> str:
-    """Return who is at the keyboard, as the operating system says."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str = "") -> list[str]:
@@ -92,7 +80,7 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
         if not latch.tripped:
             return "the kill switch was not tripped: nothing to reset"
         released = reset(latch, by=name(), reason=reason, forget_day=True)
-        content = latch_text(released, bot.profile)
+        content = state_text(released, bot.profile)
         with Registry(bot.home, bot.identity) as registry:
             fields = {
                 "cause": latch.cause,
@@ -103,6 +91,62 @@ def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
             audit(registry, clock, "risk_reset", fields)
             registry.write("risk_state.json", content, writer="rigd.engine.session")
     return f"the kill switch is released ({latch.cause}); the day's loss counter begins anew"
+
+
+def switch_defense(bot: Bot, reason: str, clock: ControlClock, *, on: bool) -> str:
+    """Begin or leave defense mode by hand, between two sessions.
+
+    Parameters
+    ----------
+    bot
+        Whose defense mode.
+    reason
+        Why; kept in its state and the audit log.
+    clock
+        The control clock.
+    on
+        Whether it begins.
+
+    Returns
+    -------
+    str
+        What was done, for people.
+
+    Raises
+    ------
+    ConfigError
+        If no reason is given.
+    """
+    if not reason.strip():
+        msg = "a change of defense mode must give a reason, found none"
+        raise ConfigError(msg, fix="rigd defense off --reason 'what was found and mended'")
+    tree = bot.home.bot(bot.identity)
+    make_folder(tree.root)
+    with SessionLock(tree.lock, what="rigd defense", clock=clock):
+        state = read_defense(tree.defense_state)
+        if state.on is on:
+            return f"defense mode was {'on' if on else 'off'} already: nothing changed"
+        if on:
+            mode = DefenseMode(
+                settings=bot.settings, session=state.session, state=state, at=clock.now()
+            )
+            mode.enter(Trigger.OPERATOR, f"{name()}: {reason.strip()}", clock.now())
+            changed = mode.state
+        else:
+            changed = defense_mode.leave(state, by=name(), reason=reason)
+        with Registry(bot.home, bot.identity) as registry:
+            fields = {
+                "trigger": state.trigger or changed.trigger,
+                "reason": reason,
+                "bot": str(bot.identity),
+                "profile": bot.profile.value,
+            }
+            event = "defense_entered" if on else "defense_left"
+            audit(registry, clock, event, fields)
+            content = state_text(changed, bot.profile)
+            registry.write("defense_state.json", content, writer="rigd.engine.session")
+    kept = "; DEFENSE_MODE_ACTIVE switches it on again" if bot.settings.defense_mode_active else ""
+    return "defense mode is on" if on else f"defense mode is off ({state.trigger}){kept}"
 
 
 def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "") -> bool:
@@ -179,21 +223,3 @@ def change_mapping(bot: Bot, changes: dict[str, str], reason: str, clock: Contro
         }
         audit(registry, clock, "mapping_changed", fields)
     return f"inverse ETFs: {before.name} → {table.name}, {len(table.pairs)} pairs"
-
-
-def audit(
-    registry: Registry, clock: ControlClock, event: str, fields: Mapping[str, object]
-) -> None:
-    """Append what was done, by whom and when to the audit log.
-
-    Parameters
-    ----------
-    registry
-        The door to the logs.
-    clock
-        The control clock.
-    event, fields
-        What was done; no secret.
-    """
-    row = {"timestamp": iso(clock.now()), "event": event, "by": name(), **fields}
-    registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigd.calendar.exchange import next_session, previous_session, session, trades_on
@@ -16,17 +17,21 @@ from rigd.market.fundamentals import find_fundamentals
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rigd.config.inverse_etfs import InverseEtfs
     from rigd.config.schema import Settings
-    from rigd.core.values import SessionDay
+    from rigd.core.values import Reference, SessionDay
     from rigd.hosts.request import SessionRequest
     from rigd.market.feed import DayFeed
 
 
 def make_plan(
-    settings: Settings, request: SessionRequest, inverse_etfs: InverseEtfs = SHIPPED
+    settings: Settings,
+    request: SessionRequest,
+    inverse_etfs: InverseEtfs = SHIPPED,
+    *,
+    known: Mapping[str, Reference] = MappingProxyType({}),
 ) -> Plan:
     """Return what a session would run on.
 
@@ -41,6 +46,8 @@ def make_plan(
         asked for are read with them, where there are bars. They are bought only: a fund is a
         candidate of its own when it is asked for by name. Where no symbol is named, every symbol
         of the folder is a candidate but the funds of others.
+    known
+        What the request's universe knows of the symbols: `rigd.hosts.universe.known`.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def make_plan(
         return Plan(
             settings=chosen,
             day=day,
-            feed=sample_feed(day, request.symbols),
+            feed=sample_feed(day, request.symbols).with_known(known),
             inverse_etfs=inverse_etfs,
             test_mode=request.test_mode,
         )
@@ -75,7 +82,7 @@ def make_plan(
     return Plan(
         settings=chosen,
         day=day,
-        feed=feed,
+        feed=feed.with_known(known),
         inverse_etfs=inverse_etfs,
         fundamentals=find_fundamentals(data_root(folder)),
         bought_only=frozenset(funds) & set(feed.symbols) - set(request.symbols),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from rigd.core.errors import Superseded
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import date, datetime
@@ -169,6 +171,8 @@ def bring_up(session: Session, feed: Feed, market: Market) -> None:
 class Guard:
     """The outermost catch: the first error closes the session, a second one ends the process.
 
+    An engine that a newer owner has superseded ends at once: the account is no longer its own.
+
     Parameters
     ----------
     session
@@ -188,9 +192,16 @@ class Guard:
             What is to be done.
         context
             What it is, for the record.
+
+        Raises
+        ------
+        Superseded
+            If a newer owner has taken the bot over: nothing is closed here then.
         """
         try:
             await stage
+        except Superseded:
+            raise
         except Exception as error:
             if self._failed:
                 raise

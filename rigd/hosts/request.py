@@ -34,6 +34,9 @@ class SessionRequest:
         Market seconds per second; 0 for as fast as possible.
     test_mode
         Whether it is a dry run: latched from its flag when it was launched, never asked otherwise.
+    universe
+        Version of the published universe that the symbols were taken from; blank for none. On the
+        command line also ``latest`` or a stamp: `rigd.hosts.universe.applied` resolves it.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class SessionRequest:
     overrides: tuple[tuple[str, str], ...] = ()
     speed: float = 0.0
     test_mode: bool = False
+    universe: str = ""
 
     def __post_init__(self) -> None:
         for symbol in self.symbols:
@@ -61,9 +65,12 @@ class SessionRequest:
         if not 0.0 <= self.speed <= MAX_SPEED:
             msg = f"speed must be 0 (as fast as possible) to {MAX_SPEED:.0f}, was {self.speed}"
             raise ConfigError(msg)
-        if self.data and (self.day is None or not self.symbols):
+        named = bool(self.symbols or self.universe)
+        if self.data and (self.day is None or not named):
             msg = "a session on bar files must name its day and its symbols"
-            raise ConfigError(msg, fix="add --date YYYY-MM-DD and --symbols A,B")
+            raise ConfigError(
+                msg, fix="add --date YYYY-MM-DD and --symbols A,B, or --universe latest"
+            )
 
     def to_json(self) -> str:
         """Return the request as JSON with sorted keys."""
@@ -77,6 +84,7 @@ class SessionRequest:
             ("--data", self.data),
             ("--date", self.day.isoformat() if self.day else ""),
             ("--symbols", ",".join(self.symbols)),
+            ("--universe", self.universe),
             ("--bar-stamp", "" if self.bar_stamp == "start" else self.bar_stamp),
             ("--speed", f"{self.speed:g}" if self.speed else ""),
             *(("--set", f"{key}={value}") for key, value in self.overrides),
@@ -97,6 +105,7 @@ class SessionRequest:
                 overrides=tuple((str(key), str(value)) for key, value in values["overrides"]),
                 speed=float(values["speed"]),
                 test_mode=bool(values.get("test_mode", False)),
+                universe=str(values.get("universe", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             msg = f"a session request must be what rigd wrote, found {error!r}"

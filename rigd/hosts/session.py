@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
+    from rigd.broker.links import Link
     from rigd.core.events import Entry
     from rigd.core.values import Bar
     from rigd.hosts.bot import Bot
+    from rigd.hosts.wiring import Plan
 
 JOIN_S = 0.2
 """How long the main thread waits at a time, so that signal handlers run [seconds]."""
@@ -68,14 +70,26 @@ class SessionHandle:
         What was asked for.
     launched
         Whether a launcher seals the record afterwards; else the handle does.
+    link, plan
+        As of `EngineRun`.
     """
 
-    def __init__(self, bot: Bot, request: SessionRequest, *, launched: bool) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        request: SessionRequest,
+        *,
+        launched: bool,
+        link: Link | None = None,
+        plan: Plan | None = None,
+    ) -> None:
         self.bot = bot
         self.request = request
         self._launched = launched
         self._outcome = _Outcome()
-        self._run = engine_run.EngineRun(bot, request, SystemClock(), SystemIds())
+        self._run = engine_run.EngineRun(
+            bot, request, SystemClock(), SystemIds(), link=link, plan=plan
+        )
         self._thread = threading.Thread(target=self._main, name="rigd-engine", daemon=True)
         self._handlers: dict[int, Any] = {}
 

@@ -7,11 +7,12 @@ what ends the bot is a flag or a signal to the kernel itself (JUPYTER §7).
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rigd.hosts.runner import Job
+    from rigd.store.lease import Process
 
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "COLUMNS")
 """Variables that a run inherits; everything else stays outside (no secret reaches a notebook)."""
+
+
+PATIENCE_S = 5.0
+"""How long a killed process may take to be gone [s]."""
 
 
 def run_environment(
@@ -68,7 +74,7 @@ def run_notebook(
     environment: Mapping[str, str],
     *,
     tick_s: float,
-    on_tick: Callable[[], None],
+    on_tick: Callable[[], object],
     on_interrupt: Callable[[], None],
 ) -> tuple[int, str]:
     """Run one notebook in a child process and wait for it.
@@ -82,7 +88,8 @@ def run_notebook(
     tick_s
         How often `on_tick` is called while it runs [seconds].
     on_tick
-        Shows progress.
+        Shows progress and watches; when it returns True the run is ended at once, every process
+        that it started included.
     on_interrupt
         Called when this process is interrupted or asked to end (SIGINT, SIGTERM, SIGHUP); the
         wait goes on until the notebook has ended.
@@ -109,7 +116,8 @@ def run_notebook(
             try:
                 output, _ = process.communicate(timeout=tick_s)
             except subprocess.TimeoutExpired:
-                on_tick()
+                if on_tick() is True:
+                    _end_tree(process.pid)
             else:
                 return process.returncode, output
             while interrupts:
@@ -148,6 +156,44 @@ def ask_kernel(pid: int) -> bool:
     return True
 
 
+def end_process(process: Process, *, patience_s: float = PATIENCE_S) -> bool:
+    """Kill a process (SIGKILL) and prove that it is dead before anybody takes its place.
+
+    The process is pinned by a file descriptor first and compared with its own start then, so that
+    no other process that got its number can be hit. One that is stopped (SIGSTOP) dies too.
+
+    Parameters
+    ----------
+    process
+        Which; one whose number another process has now is dead already.
+    patience_s
+        How long the proof may take [s].
+
+    Returns
+    -------
+    bool
+        True when it is dead; False when it cannot be killed: it is another user's, hangs in the
+        system, or is this very process.
+    """
+    if process.pid == os.getpid():
+        return False
+    try:
+        pinned = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if not process.lives:
+            return True
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pinned, signal.SIGKILL)
+        ended, _, _ = select.select([pinned], [], [], patience_s)
+        return bool(ended)
+    except PermissionError:
+        return False
+    finally:
+        os.close(pinned)
+
+
 def is_alive(pid: int) -> bool:
     """Tell whether a process exists."""
     try:
@@ -157,6 +203,17 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _end_tree(pid: int) -> None:
+    """Kill a process and all that descend from it."""
+    import psutil  # noqa: PLC0415 - needed for a run that hangs alone
+
+    with suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for process in [top, *top.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @contextmanager

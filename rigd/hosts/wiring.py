@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,20 +32,24 @@ from rigd.core.events import (
     WindowPlanned,
 )
 from rigd.core.orders import Purpose
-from rigd.core.ports import FundamentalsSource
+from rigd.core.ports import Connection, FundamentalsSource
 from rigd.core.values import BotIdentity, Profile, SelfCheck, SessionDay
-from rigd.engine import selfcheck
+from rigd.engine import error_handler, selfcheck, watchdog
+from rigd.engine.alerting import JournalAlerts
+from rigd.engine.broker_line import BrokerLine
 from rigd.engine.commands import CommandReader
 from rigd.engine.desk import Desk, Runner
 from rigd.engine.orders import OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
 from rigd.engine.session import Session
+from rigd.engine.watchdog import Watchdog
 from rigd.enhancements import chain as filters
 from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.market.feed import DayFeed
 from rigd.risk import boot as risk_boot
 from rigd.risk.defense import limits_table, session_cap
+from rigd.risk.defense_mode import DefenseMode, DefenseState
 from rigd.risk.kill_switch import KillSwitch, LatchState
 from rigd.risk.last_door import LastDoor, door_limits
 from rigd.screener import pool as screener
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
+    from rigd.broker.links import Link
     from rigd.calendar.windows import Planned
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
@@ -126,6 +131,12 @@ class Start:
         Called with the kill switch's state when it trips.
     code_digest
         SHA-256 over the code that runs.
+    fence
+        Raises Superseded when a newer owner took the bot over.
+    defense, save_defense
+        What defense mode left behind, and what is called when its state changed.
+    connection
+        A live feed's connection; None for a file replay.
     sources
         Who knows what the filters ask beyond bars.
     """
@@ -137,6 +148,10 @@ class Start:
     latch: LatchState
     save_latch: Callable[[LatchState], None]
     code_digest: str
+    fence: Callable[[], None] = lambda: None
+    defense: DefenseState = field(default_factory=DefenseState)
+    save_defense: Callable[[DefenseState], None] = lambda _: None
+    connection: Connection | None = None
     sources: Sources = NO_SOURCES
 
 
@@ -192,7 +207,12 @@ def simulated_exchange(settings: Settings, account: str, log: TruthLog) -> SimEx
 
 def simulated_broker(settings: Settings, exchange: SimExchange, account: str) -> Broker:
     """Return the adapter of the settings' broker over an exchange in this process."""
-    return api.build(settings, account_id=account, link=LocalLink(exchange))
+    return linked_broker(settings, LocalLink(exchange), account)
+
+
+def linked_broker(settings: Settings, link: Link, account: str) -> Broker:
+    """Return the adapter of the settings' broker over a link to a simulated exchange."""
+    return api.build(settings, account_id=account, link=link)
 
 
 async def open_session(
@@ -236,11 +256,18 @@ async def open_session(
     recorder.replay(past)
     started = past[0].record if past else None
     planned = windows(what.settings, day)
+    settings = what.settings
     if isinstance(started, SessionStarted):
         settings = hot.as_recorded(started.settings, started.config_digest)
-    else:
-        settings = what.settings
-        started = await _first_record(what, start, broker, planned)
+    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit)
+    defense = DefenseMode(
+        settings=settings,
+        session=f"{day.day.isoformat()}_{start.number}",
+        state=start.defense,
+        at=day.open,
+    )
+    if not isinstance(started, SessionStarted):
+        started = await _first_record(what, start, line, planned, defense=defense.on)
     kill_switch = KillSwitch(
         limit_fraction=settings.daily_loss_limit,
         equity=started.float_amount,
@@ -255,7 +282,7 @@ async def open_session(
         number=start.number,
         epoch=start.epoch,
         feed=feed,
-        broker=broker,
+        broker=line,
         clock=clock,
         recorder=recorder,
         orders=orders,
@@ -266,12 +293,19 @@ async def open_session(
         kill_switch=kill_switch,
         float_amount=started.float_amount,
         session_cap=started.session_cap,
-        defense=settings.defense_mode_active,
+        defense_mode=defense,
+        opening_equity=started.float_amount,
+        watchdog=Watchdog(
+            watchdog.limits_of(settings), line, clock, commands.clock, start.connection, day
+        ),
+        alerts=JournalAlerts(recorder),
         expected_slippage=_expected_slippage(settings),
         inverse_etfs=what.inverse_etfs,
         bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
         save_latch=lambda: start.save_latch(kill_switch.state),
+        fence=start.fence,
+        save_defense=lambda: start.save_defense(defense.state),
     )
     if past:
         clock.advance(past[-1].at)
@@ -279,7 +313,7 @@ async def open_session(
     else:
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
-    selfcheck.require(recorder, [*checks, *await _answers(settings, desk, broker)])
+    selfcheck.require(recorder, [*checks, *await _answers(settings, desk, line)])
     return Session(desk, commands, started.opening_cash, settings_source)
 
 
@@ -294,7 +328,7 @@ def command_reader(
 
 
 async def _first_record(
-    what: Plan, start: Start, broker: Broker, planned: list[Planned]
+    what: Plan, start: Start, broker: Broker, planned: list[Planned], *, defense: bool
 ) -> SessionStarted:
     settings, day, feed = what.settings, what.day, what.feed
     account = await broker.account()
@@ -318,14 +352,17 @@ async def _first_record(
         currency=account.currency,
         opening_cash=account.cash,
         float_amount=account.equity,
-        session_cap=session_cap(settings, account.equity, defense=settings.defense_mode_active),
+        session_cap=session_cap(settings, account.equity, defense=defense),
         settings=settings.public_items(),
-        limits=_limits(settings, account.equity),
+        limits=_limits(settings, account.equity, defense=defense),
     )
 
 
-def _limits(settings: Settings, float_amount: Decimal) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(value)) for name, value in limits_table(settings, float_amount))
+def _limits(
+    settings: Settings, float_amount: Decimal, *, defense: bool
+) -> tuple[tuple[str, str], ...]:
+    table = limits_table(settings, float_amount, defense=defense)
+    return tuple((str(name), str(value)) for name, value in table)
 
 
 def _expected_slippage(settings: Settings) -> float:
@@ -390,6 +427,8 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
 async def _answers(settings: Settings, desk: Desk, broker: Broker) -> list[SelfCheck]:
     return [
         *risk_boot.self_checks(settings),
+        watchdog.self_check(settings),
+        error_handler.self_check(),
         *router.self_checks(settings),
         screener.self_check(settings),
         *filters.self_checks(settings, desk.chain),

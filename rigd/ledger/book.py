@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
-from rigd.core.errors import LedgerError, Problem
+from rigd.core.errors import LedgerError, Problem, StorageError
 from rigd.core.events import Entry, FillRecorded, SessionClosed, SessionStarted
 from rigd.core.money import MONEY_DECIMALS, from_units, to_units
 from rigd.core.orders import ExecType
@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 1000
 """Transactions per commit in `Ledger.post_batch`."""
+
+_PRIMARY_CODE = 0xFF
+_DISK_CODES = frozenset({
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+})
+"""SQLite's errors that speak of the disk (FAULTS M15)."""
 
 _TRADE = ExecType.TRADE
 _INSERT_TXN = f"INSERT INTO transactions VALUES ({','.join('?' * 27)})"  # noqa: S608 - constants
@@ -516,12 +525,17 @@ class Ledger:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what SQLite raises into LedgerError."""
+    """Turn what SQLite raises into LedgerError, or StorageError where the disk is the reason."""
     try:
         yield
     except (sqlite3.Error, OverflowError) as error:
         raise _refusal(error) from error
 
 
-def _refusal(error: Exception) -> LedgerError:
+def _refusal(error: Exception) -> LedgerError | StorageError:
+    """Return what is told of SQLite's error: a disk that is full or fails is no fault of books."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code in _DISK_CODES:
+        msg = f"the ledger's database could not be read or written: {error}"
+        return StorageError(msg, fix="free disk space, check the disk, and start again")
     return LedgerError(f"the ledger's database refused: {error}")

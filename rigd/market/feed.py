@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
@@ -104,6 +105,36 @@ class DayFeed:
         """Return what was known of a symbol before the session; of an unknown one, nothing."""
         return self._references.get(symbol, _UNKNOWN)
 
+    def with_known(self, known: Mapping[str, Reference]) -> DayFeed:
+        """Return this session with what another source knows of its symbols.
+
+        Parameters
+        ----------
+        known
+            Per symbol; its volume and market value fill in where the feed has none (SPEC §3a.9),
+            its close never does, which may be days old.
+
+        Returns
+        -------
+        DayFeed
+            With a digest of its own; this very feed when nothing was missing.
+        """
+        filled = {
+            symbol: _filled(self.reference(symbol), known.get(symbol)) for symbol in self.bars
+        }
+        if all(each == self.reference(symbol) for symbol, each in filled.items()):
+            return self
+        return DayFeed(
+            self.session,
+            self.bars,
+            label=self.label,
+            references=filled,
+            spreads=self._spreads,
+            vix=self._vix,
+            dropped=self.dropped,
+            absent=self.absent,
+        )
+
     def spread(self, symbol: str, minute: int) -> float | None:
         """Return (ask - bid) / mid at the end of a minute; None without quotes in it."""
         spreads = self._spreads.get(symbol)
@@ -149,6 +180,14 @@ class DayFeed:
             digest.update(_packed(chain.from_iterable(sorted(spreads.items()))))
         digest.update(f"{self.vix(self.session.day)}\n".encode())
         return digest.hexdigest()
+
+
+def _filled(own: Reference, known: Reference | None) -> Reference:
+    if known is None:
+        return own
+    volume = known.previous_volume if own.previous_volume is None else own.previous_volume
+    market_cap = known.market_cap if own.market_cap is None else own.market_cap
+    return replace(own, previous_volume=volume, market_cap=market_cap)
 
 
 def _packed(numbers: Iterator[float]) -> bytes:

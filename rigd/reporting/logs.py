@@ -15,6 +15,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rigd.config.choices import LogFormat
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import LogicError
 from rigd.core.events import (
     AlertRaised,
@@ -22,6 +24,8 @@ from rigd.core.events import (
     CandidateJudged,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     Entry,
     ErrorCaptured,
     NoteMade,
@@ -47,12 +51,15 @@ from rigd.core.orders import Purpose
 from rigd.core.values import STRATEGIES
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key, setting
-from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
-from rigd.reporting.telling import Memory, Told, tell
+from rigd.reporting.rows import Field, Kind, Value, header_line, make_row, row_line
+from rigd.reporting.telling import Level, Memory, Told, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
+    from rigd.config.schema import Settings
+    from rigd.core.values import BotIdentity, Profile
     from rigd.reporting.outputs import Outputs
 
 WRITER = "rigd.reporting.logs"
@@ -84,7 +91,11 @@ LOG_FIELDS: tuple[Field, ...] = (
 )
 """The schema of every log row."""
 
+UNIVERSE = "universe"
+"""What the column ``session`` holds where a row tells of the universe."""
+
 _EMERGENCY = frozenset({Command.KILL, Command.SHUTDOWN})
+_KILLING = frozenset({Emergency.LOSS_BREACH, Emergency.CRITICAL_ERROR, Emergency.KILL})
 
 
 def _of_strategy(name: str) -> Callable[[Record, Memory], bool]:
@@ -106,9 +117,11 @@ def _in_main(record: Record, _memory: Memory) -> bool:
         | StateChanged
         | RiskModeChanged
         | RiskTripped
+        | EmergencyMet
+        | AlertRaised
+        | DefenseChanged
         | CommandObeyed
         | SettingsChanged
-        | AlertRaised
         | Reconciled
         | ErrorCaptured
         | NoteMade
@@ -136,6 +149,8 @@ def _in_kill_switch(record: Record, _memory: Memory) -> bool:
         return record.mode is RiskMode.HALTED
     if isinstance(record, StateChanged):
         return record.state in {BotState.EMERGENCY_CLOSING, BotState.SHUTDOWN_TRIGGERED}
+    if isinstance(record, EmergencyMet):
+        return record.event in _KILLING
     return isinstance(record, RiskTripped)
 
 
@@ -146,7 +161,9 @@ def _in_disaster(record: Record, _memory: Memory) -> bool:
         return record.topic.lower().startswith(("defense", "disaster"))
     if isinstance(record, ErrorCaptured):
         return record.fatal
-    return isinstance(record, SessionStarted | RiskModeChanged | RiskTripped)
+    return isinstance(
+        record, SessionStarted | RiskModeChanged | RiskTripped | EmergencyMet | DefenseChanged
+    )
 
 
 def _in_start(record: Record, _memory: Memory) -> bool:
@@ -266,6 +283,65 @@ def log_row(entry: Entry, told: Told, started: SessionStarted) -> dict[str, Valu
             "details": told.details,
         },
     )
+
+
+def tell_universe(
+    outputs: Outputs,
+    *,
+    at: datetime,
+    level: Level,
+    event: str,
+    number: int,
+    bot: BotIdentity,
+    profile: Profile,
+    message: str,
+    details: Mapping[str, object],
+    settings: Settings,
+) -> None:
+    """Append a row about the universe, which no session's journal holds, to screener.log.
+
+    Parameters
+    ----------
+    outputs
+        The door to the standing files.
+    at
+        When, UTC.
+    level, event, message, details
+        What happened.
+    number
+        Number of the row within its command.
+    bot, profile
+        Whose universe.
+    settings
+        LOG_FORMAT, DEBUG_LOG_LEVEL and ENABLE_LOGGING.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    if not settings.enable_logging or level < Level[settings.debug_log_level.value.upper()]:
+        return
+    row = make_row(
+        LOG_FIELDS,
+        {
+            "timestamp": at,
+            "level": level.name,
+            "event": event,
+            "session": UNIVERSE,
+            "seq": number,
+            "bot": str(bot),
+            "profile": profile.value,
+            "test_mode": False,
+            "broker": bot.broker_code,
+            "message": message,
+            "details": details,
+        },
+    )
+    name, title = "screener.log", header_line(LOG_FIELDS)
+    if settings.log_format is LogFormat.CSV and title.encode() not in outputs.read(name):
+        outputs.append_line(name, title, writer=WRITER)
+    outputs.append_line(name, row_line(row, LOG_FIELDS, settings.log_format), writer=WRITER)
 
 
 def session_logs(entries: Iterable[Entry]) -> dict[str, bytes]:

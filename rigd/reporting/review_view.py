@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from rigd.core.events import (
     AlertRaised,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     FillRecorded,
     OrderIntent,
@@ -52,7 +54,9 @@ _LIFECYCLE = (
     RiskTripped,
     CommandObeyed,
     SettingsChanged,
+    EmergencyMet,
     AlertRaised,
+    DefenseChanged,
     Reconciled,
 )
 
@@ -168,13 +172,15 @@ def errors(entries: Sequence[Entry]) -> str:
 
 
 def errors_table(entries: Iterable[Entry]) -> Table:
-    """Return everything that a log row calls an error, and captured exceptions in full."""
+    """Return every alert, what a log row calls an error, and captured exceptions in full."""
     memory, rows = Memory(), []
     for entry in entries:
         record = entry.record
         memory.learn(record)
         told = tell(record, memory)
-        if told is None or told.level < Level.ERROR:
+        if told is None:
+            continue
+        if told.level < Level.ERROR and not isinstance(record, AlertRaised):
             continue
         text = told.message
         if isinstance(record, ErrorCaptured):

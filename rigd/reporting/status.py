@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rigd.core.events import (
     AlertRaised,
     CandidateJudged,
+    DefenseChanged,
     Entry,
     OrderIntent,
     RiskModeChanged,
@@ -222,6 +223,8 @@ class StatusFold:
         self._reason = ""
         self._mode = RiskMode.ACTIVE
         self._trip = ""
+        self._defense = False
+        self._limits: tuple[tuple[str, str], ...] = ()
         self._windows: dict[str, WindowPlanned] = {}
         self._signals: dict[str, set[tuple[str, int]]] = {}
         self._trades: list[TradeClosed] = []
@@ -241,9 +244,11 @@ class StatusFold:
         elif isinstance(record, StateChanged):
             self._state, self._reason = record.state, record.reason
         elif isinstance(record, SettingsChanged):
-            self._settings = record
+            self._settings, self._limits = record, record.limits
         elif isinstance(record, RiskModeChanged):
             self._mode = record.mode
+        elif isinstance(record, DefenseChanged):
+            self._defense, self._limits = record.on, record.limits
         elif isinstance(record, RiskTripped):
             self._trip = record.cause
         elif isinstance(record, WindowPlanned):
@@ -258,15 +263,13 @@ class StatusFold:
             self._closed, self._state = record, record.state
             self._reason = record.exit_reason
 
-    def inputs(self, live: Live, *, defense: bool = False) -> StatusInputs | None:
+    def inputs(self, live: Live) -> StatusInputs | None:
         """Return the status with what only the process knows; None before the session started.
 
         Parameters
         ----------
         live
             What the running process knows.
-        defense
-            Whether defense mode is on.
 
         Returns
         -------
@@ -291,21 +294,21 @@ class StatusFold:
             data_label=started.data_label,
             currency=started.currency,
             strategies=tuple(self._strategy(name) for name in started.strategies),
-            limits=in_force.limits,
+            limits=self._limits or started.limits,
             float_amount=started.float_amount,
             session_cap=in_force.session_cap,
             realised=_sum(self._trades),
             trades=len(self._trades),
             signals=sum(len(found) for found in self._signals.values()),
-            defense=defense,
+            defense=self._defense,
             kill_switch=self._trip,
             exit_code=self._closed.exit_code if self._closed else None,
             live=live,
         )
 
-    def publish(self, live: Live, *, defense: bool = False) -> None:
+    def publish(self, live: Live) -> None:
         """Replace status.json; nothing is written before the session started."""
-        inputs = self.inputs(live, defense=defense)
+        inputs = self.inputs(live)
         if inputs is None:
             return
         content = status_document(inputs)

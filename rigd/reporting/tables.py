@@ -218,7 +218,7 @@ def notes_table(entries: Iterable[Entry]) -> Table:
         if isinstance(record, NoteMade):
             rows.append((record.topic, record.text))
         elif isinstance(record, AlertRaised):
-            rows.append((f"alert: {record.topic}", record.text))
+            rows.append((f"alert: {record.event}", record.text))
         elif isinstance(record, SettingsChanged):
             changes = ", ".join(f"{key} {old} → {new}" for key, old, new in record.changes)
             rows.append(("settings", f"from minute {record.minute} on: {changes}"))

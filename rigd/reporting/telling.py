@@ -20,6 +20,8 @@ from rigd.core.events import (
     CancelIntent,
     CandidateJudged,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     FillRecorded,
     NoteMade,
@@ -434,6 +436,35 @@ def _risk_tripped(r: RiskTripped, _memory: Memory) -> Told:
     )
 
 
+def _emergency_met(r: EmergencyMet, _memory: Memory) -> Told:
+    return Told(
+        event="emergency",
+        level=Level.WARNING,
+        message=f"{r.event} in state {r.state}: {r.response}; {redact(r.detail)}",
+        cells={"error_code": r.event.name},
+        details=rest(r, "detail"),
+    )
+
+
+def _alert_raised(r: AlertRaised, _memory: Memory) -> Told:
+    return Told(
+        event="alert",
+        level=Level.ERROR if r.critical else Level.WARNING,
+        message=f"alert: {r.event}: {redact(r.text)}",
+        details=rest(r, "text"),
+    )
+
+
+def _defense_changed(r: DefenseChanged, _memory: Memory) -> Told:
+    message = f"defense mode {'on' if r.on else 'off'} by {r.trigger}: {redact(r.detail)}"
+    return Told(
+        event="defense_mode",
+        level=Level.WARNING,
+        message=message,
+        details=rest(r, "limits", "detail") | {"limits": dict(r.limits)},
+    )
+
+
 def _error_captured(r: ErrorCaptured, _memory: Memory) -> Told:
     return Told(
         event="error_captured",
@@ -455,16 +486,6 @@ def _settings_changed(r: SettingsChanged, _memory: Memory) -> Told:
         level=Level.WARNING,
         message=f"settings in force from minute {r.minute} on: {redact(changes)}",
         details=rest(r),
-    )
-
-
-def _alert_raised(r: AlertRaised, _memory: Memory) -> Told:
-    return Told(
-        event="alert",
-        level=Level.ERROR,
-        message=f"{redact(r.topic)}: {redact(r.text)}",
-        cells={"error_code": "ALERT"},
-        details={"topic": r.topic},
     )
 
 
@@ -511,8 +532,10 @@ TELLERS: MappingProxyType[type[Record], Callable[..., Told]] = MappingProxyType(
     Reconciled: _reconciled,
     CommandObeyed: _command_obeyed,
     SettingsChanged: _settings_changed,
-    AlertRaised: _alert_raised,
     RiskTripped: _risk_tripped,
+    EmergencyMet: _emergency_met,
+    AlertRaised: _alert_raised,
+    DefenseChanged: _defense_changed,
     ErrorCaptured: _error_captured,
     NoteMade: _note_made,
     SliceDone: _slice_done,

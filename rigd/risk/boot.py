@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rigd.core.values import SelfCheck
-from rigd.risk import defense, kill_switch, last_door, limits, sizing
+from rigd.risk import defense, defense_mode, kill_switch, last_door, limits, sizing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SELF_CHECKS: Mapping[str, Callable[[Settings], SelfCheck]] = MappingProxyType({
     "risk.defense": defense.self_check,
+    "risk.defense_mode": defense_mode.self_check,
     "risk.limits": limits.self_check,
     "risk.sizing": sizing.self_check,
     "risk.last_door": last_door.self_check,

@@ -34,6 +34,8 @@ class Cause(StrEnum):
     PNL_UNKNOWN = "pnl_unknown"
     MARKS_STALE = "marks_stale"
     STATE_UNREADABLE = "state_unreadable"
+    KILLED = "killed"
+    CRASH_LOOP = "crash_loop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,28 @@ def unreadable(detail: str) -> LatchState:
     return LatchState(tripped=True, cause=Cause.STATE_UNREADABLE, detail=detail)
 
 
+def trip(state: LatchState, *, cause: Cause, detail: str, at: datetime) -> LatchState:
+    """Return the state tripped from outside a session: by `rigd kill`, or after a crash loop.
+
+    Parameters
+    ----------
+    state
+        The latch as it was; one that is tripped already keeps its cause.
+    cause, detail
+        Why.
+    at
+        The instant, UTC.
+
+    Returns
+    -------
+    LatchState
+        Tripped; the day's counter is kept.
+    """
+    if state.tripped:
+        return state
+    return replace(state, tripped=True, cause=cause, detail=detail, at=require_utc(at), pnl=UNKNOWN)
+
+
 class KillSwitch:
     """Watches the PnL of one session.
 
@@ -201,6 +225,11 @@ class KillSwitch:
         """The day's loss that trips [currency], positive."""
         return money(self._fraction * (self._state.equity or ZERO))
 
+    @property
+    def day_pnl(self) -> Decimal:
+        """The last known PnL of the exchange day, over its sessions [currency]."""
+        return self._state.carried + self._state.latest
+
     def observe(
         self, *, pnl: Decimal | None, stale: bool, at: datetime, day: date | None = None
     ) -> Trip | None:
@@ -227,7 +256,7 @@ class KillSwitch:
             self._state = replace(self._state, latest=pnl)
         if self._state.tripped:
             return None
-        total = self._state.carried + self._state.latest
+        total = self.day_pnl
         limit = self.limit
         if not known:
             return self._trip(Cause.PNL_UNKNOWN, f"PnL was {pnl}", UNKNOWN, at)
@@ -244,6 +273,26 @@ class KillSwitch:
             self._state, tripped=True, cause=cause, detail=detail, at=require_utc(at), pnl=pnl
         )
         return Trip(cause=cause, detail=detail, day_pnl=pnl, limit=self.limit)
+
+
+def worst(ours: Decimal | None, theirs: Decimal | None) -> Decimal | None:
+    """Return the PnL to judge by: the worse of our count and the broker's (FAULTS X04).
+
+    Parameters
+    ----------
+    ours
+        By our fills and marks [currency]; None when it is not known.
+    theirs
+        By the broker's equity [currency]; None when it did not answer: ours counts alone then.
+
+    Returns
+    -------
+    Decimal or None
+        None, or the count that is no number, when one of the two is not known.
+    """
+    if theirs is None or ours is None or not ours.is_finite():
+        return ours
+    return min(ours, theirs) if theirs.is_finite() else theirs
 
 
 def reset(state: LatchState, *, by: str, reason: str, forget_day: bool = False) -> LatchState:

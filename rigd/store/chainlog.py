@@ -509,6 +509,15 @@ def _wrong_head(name: str, chain: _Scan, expected: Head) -> Problem:
     return _fault(name, seq, "the hash differs from the sealed one")
 
 
+def used_length(content: bytes) -> int:
+    """Return how much of a log's content comes before the zeros at its end [bytes]."""
+    end = len(content)
+    while end >= len(_ZEROS) and content.startswith(_ZEROS, end - len(_ZEROS)):
+        end -= len(_ZEROS)
+    start = max(0, end - len(_ZEROS))
+    return start + len(content[start:end].rstrip(b"\0"))
+
+
 class _Scan(NamedTuple):
     """What a file holds: its sound records, and what follows them."""
 
@@ -521,7 +530,7 @@ class _Scan(NamedTuple):
 
 
 def _scan(content: bytes, name: str, genesis: str) -> _Scan:
-    used = len(content.rstrip(b"\0"))
+    used = used_length(content)
     rows: list[Row] = []
     previous, position = genesis_hash(genesis), 0
     while position < used:

@@ -2,17 +2,17 @@
 
 Write-ahead log with ``synchronous=FULL``: a committed transaction survives a power loss once the
 file's creation is durable, which is why the folder is synced (FAULTS M14). The write-ahead log is
-grown once by a transaction that is rolled back, so that commits change no file size.
+grown by zeros beforehand, so that commits change no file size.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from rigd.core.errors import DataError, StorageError
-from rigd.store.files import make_folder, storage_errors, sync_file, sync_folder
+from rigd.store.files import extend, make_folder, storage_errors, sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 CHECKPOINT_PAGES: Final = 1000
 """Pages of 4096 bytes after which SQLite moves the write-ahead log into the database."""
 
-_RESERVE_PAGES: Final = CHECKPOINT_PAGES + 200
+_FRAME_BYTES: Final = 24 + 4096
+_RESERVE_BYTES: Final = (CHECKPOINT_PAGES + 200) * _FRAME_BYTES
 
 
 def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection:
@@ -174,24 +175,20 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def _grow_wal(connection: sqlite3.Connection, path: Path) -> None:
-    """Spill a large transaction into the write-ahead log and roll it back."""
+    """Append zeros to the write-ahead log, which SQLite takes for no frame, while nobody writes.
+
+    A full disk only means that there is less reserve. The file carries none of SQLite's locks:
+    closing it here drops none (FAULTS M18).
+    """
     wal = path.with_name(path.name + "-wal")
-    if wal.exists() and wal.stat().st_size >= CHECKPOINT_PAGES * 4096:
+    if not wal.exists() or wal.stat().st_size >= _RESERVE_BYTES:
         return
-    (cache,) = connection.execute("PRAGMA cache_size").fetchone()
-    connection.execute("PRAGMA cache_size=8")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute("CREATE TABLE padding(page BLOB)")
-        rows = ((4000,) for _ in range(_RESERVE_PAGES))
-        connection.executemany("INSERT INTO padding VALUES(zeroblob(?))", rows)
+        with suppress(OSError):
+            extend(wal, _RESERVE_BYTES)
     finally:
-        if connection.in_transaction:  # a full disk has rolled it back already (FAULTS M15)
-            connection.execute("ROLLBACK")
-        connection.execute(f"PRAGMA cache_size={int(cache)}")
-    if wal.exists():
-        with storage_errors(f"sync {wal.name}"):
-            sync_file(wal)
+        connection.execute("ROLLBACK")
 
 
 @contextmanager

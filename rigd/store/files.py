@@ -105,6 +105,31 @@ def write_all(descriptor: int, content: bytes, offset: int) -> None:
         view = view[written:]
 
 
+def extend(path: Path, size: int) -> None:
+    """Let a file end in zeros up to a size, written and synced; a larger file is left alone.
+
+    Parameters
+    ----------
+    path
+        An existing file.
+    size
+        What it should have at least [bytes].
+
+    Raises
+    ------
+    OSError
+        If the disk is full or refuses; the file may have grown in part.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        end = os.fstat(descriptor).st_size
+        if end < size:
+            write_all(descriptor, bytes(size - end), end)
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = "") -> None:
     """Replace or create a file: old or new content, never a mixture, durable on return.
 
@@ -132,6 +157,36 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = ""
             _write_synced(temporary, content, mode)
             temporary.replace(path)
         sync_folder(path.parent)
+
+
+def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Replace or create a file for other processes of this boot: whole, but not durable.
+
+    For what is said several times a second and means nothing after a reboot. Readers see the old
+    content or the new one; no sync makes the writer wait for the disk.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    content
+        The whole new content.
+    mode
+        Permissions of the new file.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or refuses; the old content is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    with storage_errors(f"write {path.name}"), _removed_on_error(temporary):
+        descriptor = os.open(temporary, _NEW_FILE, mode)
+        try:
+            write_all(descriptor, content, 0)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
 
 
 @contextmanager
@@ -182,7 +237,7 @@ def remove(path: Path) -> bool:
 
 
 def remove_tree(folder: Path) -> bool:
-    """Remove a folder with everything in it; tell whether it was there.
+    """Remove a folder with everything in it durably; tell whether it was there.
 
     Parameters
     ----------

@@ -11,12 +11,13 @@ import fcntl
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from rigd.core.clock import iso
-from rigd.core.errors import AlreadyRunning, DataError, LogicError
+from rigd.core.errors import AlreadyRunning, DataError, LogicError, StorageError
 from rigd.store.files import FILE_MODE, make_folder, replace, storage_errors, write_all
+from rigd.store.lease import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,11 +40,21 @@ class Owner:
         When it took the lock, ISO 8601 UTC.
     what
         What it runs, such as ``session 2013-10-07_1``.
+    born, boot
+        The process's start and the machine's boot (see `lease.Process`); 0 and blank when the file
+        does not say.
     """
 
     pid: int
     started: str
     what: str
+    born: int = 0
+    boot: str = ""
+
+    @property
+    def process(self) -> Process:
+        """The process that holds the lock."""
+        return Process(pid=self.pid, born=self.born, boot=self.boot)
 
     def __str__(self) -> str:
         """Return the owner for a message."""
@@ -76,8 +87,14 @@ class SessionLock:
         """Tell whether this object holds the lock."""
         return self._fd >= 0
 
-    def acquire(self) -> None:
+    def acquire(self, *, nameless: bool = False) -> None:
         """Take the lock without waiting.
+
+        Parameters
+        ----------
+        nameless
+            Hold it also when the disk refuses to take the owner's name: what must be done on a full
+            disk too.
 
         Raises
         ------
@@ -94,10 +111,12 @@ class SessionLock:
         make_folder(self._path.parent)
         with storage_errors(f"lock {self._path.name}"):
             self._fd = _locked(self._path)
-            owner = {"pid": os.getpid(), "started": iso(self._clock.now()), "what": self._what}
-            content = json.dumps(owner).encode() + b"\n"
-            os.ftruncate(self._fd, 0)
-            write_all(self._fd, content, 0)
+        try:
+            self._sign()
+        except StorageError:
+            if not nameless:
+                self.release()
+                raise
 
     def release(self) -> None:
         """Give the lock back; without it, do nothing."""
@@ -107,6 +126,13 @@ class SessionLock:
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
+
+    def _sign(self) -> None:
+        started = {"started": iso(self._clock.now()), "what": self._what}
+        content = json.dumps(asdict(Process.this()) | started).encode() + b"\n"
+        with storage_errors(f"lock {self._path.name}"):
+            os.ftruncate(self._fd, 0)
+            write_all(self._fd, content, 0)
 
     def __enter__(self) -> Self:
         """Take the lock."""
@@ -123,7 +149,13 @@ def read_owner(path: Path) -> Owner | None:
     try:
         with path.open("rb") as file:
             held = json.loads(file.read(_OWNER_BYTES))
-        return Owner(pid=int(held["pid"]), started=str(held["started"]), what=str(held["what"]))
+        return Owner(
+            pid=int(held["pid"]),
+            started=str(held["started"]),
+            what=str(held["what"]),
+            born=int(held.get("born", 0)),
+            boot=str(held.get("boot", "")),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -148,14 +180,37 @@ def next_epoch(path: Path) -> int:
     StorageError
         If the disk refuses.
     """
+    epoch = current_epoch(path) + 1
+    replace(path, f"{epoch}\n".encode(), FILE_MODE)
+    return epoch
+
+
+def current_epoch(path: Path) -> int:
+    """Return the number of the newest owner, 0 before the first.
+
+    Parameters
+    ----------
+    path
+        The counter's file.
+
+    Returns
+    -------
+    int
+        Read anew each time: another owner may have come.
+
+    Raises
+    ------
+    DataError
+        If the file holds no number.
+    StorageError
+        If the disk refuses.
+    """
     with storage_errors(f"read {path.name}"):
         text = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else "0"
     if not (text.isascii() and text.isdigit()):
         msg = f"{path.name} must hold a whole number, was {text[:40]!r}"
         raise DataError(msg, fix="restore it from a backup, or write the journal's last epoch")
-    epoch = int(text) + 1
-    replace(path, f"{epoch}\n".encode(), FILE_MODE)
-    return epoch
+    return int(text)
 
 
 def _locked(path: Path) -> int:

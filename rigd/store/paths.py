@@ -80,9 +80,29 @@ class BotTree:
         return self.root / "lease_epoch"
 
     @property
+    def launch_lock(self) -> Path:
+        """The file that lets one launcher or supervisor own the bot at a time."""
+        return self.root / "launch.lock"
+
+    @property
+    def lease(self) -> Path:
+        """Where the engine's loop says that it is alive."""
+        return self.root / "lease.json"
+
+    @property
+    def supervisor(self) -> Path:
+        """Where the supervisor that started the engine says that it is alive."""
+        return self.root / "supervisor.json"
+
+    @property
     def risk_state(self) -> Path:
         """The latched kill switch and the persisted loss counter."""
         return self.root / "risk_state.json"
+
+    @property
+    def defense_state(self) -> Path:
+        """What defense mode left behind."""
+        return self.root / "defense_state.json"
 
     def session(self, day: date, number: int) -> Path:
         """Return the folder of a session.

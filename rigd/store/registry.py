@@ -103,13 +103,14 @@ _STANDING = (
     _log("disaster_mode.log", "rigd.reporting.logs", "risk_bot", bot=False),
     _log("start_log", "rigd.reporting.logs", "main", bot=False),
     _log("stop_log", "rigd.reporting.logs", "main", bot=False),
-    _log("operator_audit.log", "rigd.hosts.operator", "main", bot=False),
+    _log("operator_audit.log", "rigd.hosts.operator_audit", "main", bot=False),
+    _log("supervisor.log", "rigd.hosts.launch", "tbot_supervisor", bot=False),
     _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _file(
         "bot_state.txt",
         "control/bot_state.txt",
-        "rigd.hosts.launch",
+        "rigd.hosts.bot_state",
         "tbot_supervisor",
         Format.TEXT,
     ),
@@ -204,6 +205,50 @@ _OF_SESSION = (
     ),
 )
 
+_BUILD = "screeners/builds/{stamp}"
+
+_UNIVERSE = (
+    _file(
+        "symbol_universe.json",
+        "screeners/symbol_universe.json",
+        "rigd.screener.build",
+        "finnhub_screener",
+        Format.JSON,
+    ),
+    _file(
+        "archived_universe.json",
+        "screeners/archive/symbol_universe_{stamp}.json",
+        "rigd.screener.build",
+        "finnhub_screener",
+        Format.JSON,
+    ),
+    _file(
+        "universe_state.json",
+        "screeners/universe_state.json",
+        "rigd.screener.build",
+        "finnhub_screener",
+        Format.JSON,
+    ),
+    *(
+        _file(
+            f"universe_{stage}.json",
+            f"{_BUILD}/{stage}.json",
+            "rigd.screener.build",
+            "finnhub_screener",
+            Format.JSON,
+        )
+        for stage in ("raw", "allowed", "enriched", "filtered")
+    ),
+    _file(
+        "blocklist.txt",
+        "screeners/blocklist.txt",
+        "rigd.screener.blocklist",
+        "finnhub_screener",
+        Format.TEXT,
+    ),
+    _file("universe.lock", "screeners/universe.lock", "rigd.store.locks", "main", Format.JSON),
+)
+
 _OTHER = (
     _file(
         "review.ipynb",
@@ -241,6 +286,29 @@ _OTHER = (
         Format.ARCHIVE,
     ),
     _file("config.lock", "{bot}/config.lock", "rigd.store.locks", "main", Format.JSON),
+    _file(
+        "sim_broker.json",
+        "simulated_broker/{account}.json",
+        "rigd.hosts.broker_door",
+        "broker_api",
+        Format.JSON,
+    ),
+    _file("kill.json", "{bot}/kill.json", "rigd.hosts.kill", "stop_bot", Format.JSON),
+    _file("lease.json", "{bot}/lease.json", "rigd.store.lease", "main", Format.JSON),
+    _file(
+        "defense_state.json",
+        "{bot}/defense_state.json",
+        "rigd.engine.session",
+        "risk_bot",
+        Format.JSON,
+    ),
+    _file(
+        "supervisor.json",
+        "{bot}/supervisor.json",
+        "rigd.store.lease",
+        "tbot_supervisor",
+        Format.JSON,
+    ),
     _file(
         "fundamentals.json",
         "cache/fundamentals_{date}.json",
@@ -297,9 +365,10 @@ OUTPUTS: tuple[Output, ...] = (
     *_BOOKS,
     *_OF_SESSION,
     *(_copy(output) for output in _STANDING if output.name in COPIED),
+    *_UNIVERSE,
     *_OTHER,
 )
-"""Every output file of a session."""
+"""Every output file."""
 
 BY_NAME = MappingProxyType({output.name: output for output in OUTPUTS})
 
@@ -342,11 +411,13 @@ class Registry:
         The bot; None where only system files are written.
     day, number
         The session; None where no session's files are written.
+    stamp
+        The build of a universe; blank where none of its files are written.
     max_bytes, kept
         Size at which a standing log is rotated [bytes], and how many older files are kept.
     """
 
-    __slots__ = ("_day", "_home", "_identity", "_kept", "_logs", "_max_bytes", "_number")
+    __slots__ = ("_day", "_home", "_identity", "_kept", "_logs", "_max_bytes", "_number", "_stamp")
 
     def __init__(
         self,
@@ -355,6 +426,7 @@ class Registry:
         *,
         day: date | None = None,
         number: int | None = None,
+        stamp: str = "",
         max_bytes: int = MAX_BYTES,
         kept: int = KEPT,
     ) -> None:
@@ -362,6 +434,7 @@ class Registry:
         self._identity = identity
         self._day = day
         self._number = number
+        self._stamp = stamp
         self._max_bytes = max_bytes
         self._kept = kept
         self._logs: dict[str, LineLog] = {}
@@ -392,6 +465,8 @@ class Registry:
             known["date"] = self._day.isoformat()
         if self._day is not None and self._number is not None:
             known["session"] = f"{self._day.isoformat()}_{self._number}"
+        if self._stamp:
+            known["stamp"] = self._stamp
         try:
             return self._home.runs / row.path_template.format(**known)
         except KeyError as missing:

@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.broker.adapters.sim import SimBroker
+from rigd.engine.broker_line import BrokerLine
 from rigd.hosts import replay
 from rigd.store.chainlog import ChainLog
 from rigd.store.journal import FileJournal
@@ -112,7 +113,9 @@ def _entry_rules(world: World) -> float:
 class Wire:
     """The way to the simulated exchange; it notes when an order was handed over."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, line: Broker) -> None:
+        assert isinstance(line, BrokerLine)
+        broker = line.adapter
         assert isinstance(broker, SimBroker)
         self._submit = broker._link.submit
         self.handed_over = 0.0

@@ -19,28 +19,40 @@ COMMANDS = (
     ("doctor",),
     ("test",),
     ("chaos",),
+    ("crashmatrix",),
+    ("powerloss",),
     ("build", "check"),
     ("build", "seal"),
     ("config", "check"),
     ("config", "show"),
     ("config", "set"),
+    ("kill",),
     ("ledger", "check"),
     ("ledger", "export"),
     ("risk", "show"),
     ("risk", "reset"),
+    ("defense", "show"),
+    ("defense", "on"),
+    ("defense", "off"),
     ("mapping", "show"),
     ("mapping", "set"),
     ("flags", "raise"),
     ("flags", "clear"),
+    ("universe", "build"),
+    ("universe", "refilter"),
+    ("universe", "show"),
+    ("universe", "diff"),
+    ("universe", "blocklist", "list"),
+    ("universe", "blocklist", "add"),
+    ("universe", "blocklist", "remove"),
 )
 
 
-def every_command() -> set[tuple[str, ...]]:
-    """What typer knows, read from its own tables."""
-    found = {((c.name or c.callback.__name__),) for c in app.app.registered_commands}
-    for group in app.app.registered_groups:
-        for command in group.typer_instance.registered_commands:
-            found.add((group.name, command.name or command.callback.__name__))
+def every_command(group=app.app, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """What typer knows, read from its own tables, groups inside groups as well."""
+    found = {(*names, c.name or c.callback.__name__) for c in group.registered_commands}
+    for inner in group.registered_groups:
+        found |= every_command(inner.typer_instance, (*names, inner.name))
     return found
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rigd.core.errors import ExitCode
-from rigd.hosts.engine_run import latch_text
+from rigd.hosts.latch import state_text
 from rigd.risk.kill_switch import Cause, LatchState
 from tests.hosts.homes import bot_of, demo, fields, listing
 
@@ -60,7 +60,7 @@ def test_a_latched_switch_is_shown_and_reset(rigd, home) -> None:
     tree = home.bot(bot.identity)
     tree.root.mkdir(parents=True)
     state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000")
-    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    tree.risk_state.write_bytes(state_text(state, bot.profile))
     said = rigd(home, "risk", "show")
     assert "LATCHED: daily_loss_limit: lost 6000" in said.out
     assert said.out.splitlines()[-1].startswith("next: rigd risk reset")
@@ -78,3 +78,17 @@ def test_looking_writes_nothing(rigd, home) -> None:
     before = listing(home.root)
     assert rigd(home, "risk", "show").out.startswith("kill switch of RIGD_USA_SIM_01: not tripped")
     assert listing(home.root) == before
+
+
+def test_defense_mode_is_shown_begun_and_left(rigd, home) -> None:
+    """Off, on by hand with the reason, off again; without a reason, bad input."""
+    assert "defense mode of RIGD_USA_SIM_01: off" in rigd(home, "defense", "show").out
+    assert rigd(home, "defense", "on").code == ExitCode.BAD_INPUT
+    assert rigd(home, "defense", "on", "--reason", "odd quotes").code == 0
+    said = rigd(home, "defense", "show")
+    assert "ON: operator:" in said.out
+    assert "odd quotes" in said.out
+    assert said.out.splitlines()[-1].startswith("next: rigd defense off")
+    assert rigd(home, "defense", "off", "--reason", " ").code == ExitCode.BAD_INPUT
+    assert rigd(home, "defense", "off", "--reason", "quotes are fine").code == 0
+    assert ": off" in rigd(home, "defense", "show").out

@@ -100,6 +100,11 @@ RULES = (
         "TOTAL_ALLOCATION=0.02, found 0.03",
     ),
     _appended("prices crossed", "MIN_PRICE=300", "MIN_PRICE", "below MAX_PRICE=300"),
+    Broken(
+        "floats crossed",
+        f"{BASE}MIN_FLOAT_SHARES=2e6\nMAX_FLOAT_SHARES=1e6\n",
+        ((4, "MIN_FLOAT_SHARES", "below MAX_FLOAT_SHARES=1e+06, found 2e+06"),),
+    ),
     _appended("caps crossed", "MAX_MARKET_CAP_MID=1e6", "MIN_MARKET_CAP_MID", "MAX_MARKET_CAP_MID"),
     _appended("put without IBKR", "SHORT_TYPE_MID=LongPut", "SHORT_TYPE_MID", "BROKER_CODE=IBKR"),
     _appended("lease shorter than beat", "LEASE_S=1", "LEASE_S", "HEARTBEAT_INTERVAL_S=1"),

@@ -52,6 +52,7 @@ TABLE = """
     LedgerError        RigdError    LogicError    1  LEDGER_ERROR
     AccessError        RigdError    LogicError    1  ACCESS_ERROR
     AlreadyRunning     AccessError  LogicError    3  ALREADY_RUNNING
+    Superseded         AccessError  LogicError    3  SUPERSEDED
     StorageError       RigdError    LogicError    1  STORAGE_ERROR
     SecretError        RigdError    ConfigError   2  SECRET_ERROR
 """
@@ -122,7 +123,7 @@ def test_base_error_is_a_logic_error() -> None:
 def test_error_codes_are_unique() -> None:
     """No two errors share an error code."""
     codes = {make(name).error_code for name in NAMES}
-    assert len(codes) == len(NAMES) == 20
+    assert len(codes) == len(NAMES) == 21
 
 
 def test_exit_codes_are_distinct_and_fixed() -> None:

@@ -22,6 +22,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from rigd.core import events
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import DataError, LogicError
 from rigd.core.events import (
     RECORD_TYPES,
@@ -32,6 +33,8 @@ from rigd.core.events import (
     Check,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     Entry,
     ErrorCaptured,
     FillRecorded,
@@ -223,9 +226,21 @@ SAMPLES: tuple[Record, ...] = (
         session_cap=D("2000.000000"),
         limits=(("max_trades", "1"),),
     ),
-    AlertRaised(topic="settings", text="refused as a whole: MAX_TRADES"),
     RiskTripped(
         cause="daily_loss", detail="limit passed", day_pnl="-5000.01", limit=D("5000.000000")
+    ),
+    EmergencyMet(
+        event=Emergency.DATA_DOWN,
+        state=BotState.MONITORING,
+        response="collared graceful close → stopped",
+        detail="no bar of any symbol for 5 minutes",
+    ),
+    AlertRaised(critical=True, event="data down", text="no bar of any symbol for 5 minutes"),
+    DefenseChanged(
+        on=True,
+        trigger="drawdown",
+        detail="day's PnL -2600 passed half of 5000",
+        limits=(("max_trades", "2"), ("total_allocation", "0.01")),
     ),
     ErrorCaptured(
         strategy="open",

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rigd.core.ids import ORDER_ID_LENGTH, SystemIds, client_order_id
+from rigd.core.ids import (
+    ORDER_ID_LENGTH,
+    SystemIds,
+    client_order_id,
+    is_kill_order,
+    kill_order_id,
+)
 
 if TYPE_CHECKING:
     from rigd.core.ports import IdSource
@@ -108,3 +114,23 @@ def test_nonces_are_long_and_never_repeat() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{32}", nonce) for nonce in found)
     # 128 random bits: each position takes each of the 16 digits within a thousand draws
     assert all(len({nonce[place] for nonce in found}) == 16 for place in range(32))
+
+
+def test_a_kills_order_is_told_apart_from_every_signals() -> None:
+    """Same length and alphabet, another first letter, and a new id for each attempt."""
+    ids = {kill_order_id("RIGD_USA_SIM_01", symbol, nonce) for symbol in "AB" for nonce in "12"}
+    assert len(ids) == 4
+    for cl_ord_id in ids:
+        assert re.fullmatch(r"K[A-Z2-7]{26}", cl_ord_id)
+        assert is_kill_order(cl_ord_id)
+    signal = client_order_id(
+        bot="B",
+        day=date(2024, 3, 4),
+        number=1,
+        strategy="open",
+        symbol="A",
+        signal_minute=1,
+        leg="entry",
+    )
+    assert not is_kill_order(signal)
+    assert not is_kill_order("KILLED-BY-HAND")

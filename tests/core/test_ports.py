@@ -16,6 +16,8 @@ import pytest
 from rigd.core import ports
 from rigd.core.clock import MarketClock, SystemClock
 from rigd.core.ids import SystemIds
+from rigd.engine.alerting import JournalAlerts
+from rigd.engine.broker_line import BrokerLine
 from tests.fakes.broker import FakeBroker
 from tests.fakes.clock import FakeClock
 from tests.fakes.files import MemoryFiles
@@ -37,11 +39,14 @@ METHODS = {
     "Journal": "append sync entries",
     "Files": "read replace exists",
     "Feed": "slices reference spread vix",
+    "Connection": "last_heard",
+    "Alerts": "raise_alert",
     "Broker": (
         "connect* close* self_check* submit* cancel* replace* find* open_orders* fills* "
         "positions* account* clock* poll"
     ),
     "Projection": "advance",
+    "UniverseProvider": "symbols details",
     "FundamentalsSource": "fundamentals",
     "ImbalanceSource": "imbalance",
     "OptionSource": "put closes",
@@ -108,6 +113,8 @@ def test_there_is_no_other_port() -> None:
         (ports.IdSource, FakeIds),
         (ports.Files, MemoryFiles),
         (ports.Broker, FakeBroker),
+        (ports.Broker, BrokerLine),
+        (ports.Alerts, JournalAlerts),
         (ports.FundamentalsSource, FakeFundamentals),
         (ports.ImbalanceSource, FakeImbalance),
         (ports.OptionSource, FakeOptions),
@@ -131,6 +138,8 @@ def test_real_part_and_fake_have_the_shape_of_their_port(port: type, cls: type) 
         (ports.Feed.spread, "self symbol minute"),
         (ports.Feed.vix, "self day"),
         (ports.Projection.advance, "self entry"),
+        (ports.UniverseProvider.symbols, "self day"),
+        (ports.UniverseProvider.details, "self symbols day"),
     ],
     ids=lambda value: getattr(value, "__qualname__", ""),
 )

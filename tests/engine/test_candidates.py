@@ -10,10 +10,13 @@ import pytest
 
 from rigd.broker.simulated.model import SimModel
 from rigd.config.choices import LogFormat
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import OrderRejected, TamperError, Unavailable
 from rigd.core.events import (
+    AlertRaised,
     CandidateJudged,
     Command,
+    EmergencyMet,
     Outcome,
     PoolRanked,
     RiskModeChanged,
@@ -434,4 +437,9 @@ def test_repeated_refusals_suspend_entries_until_reconciled() -> None:
         (RiskMode.ACTIVE, "reconciled"),
     ]
     assert judged(run, "S1", 25) == [("router", "blocked", "no_new_risk")]
+    met = run.journal.records(EmergencyMet)
+    assert {(each.event, each.detail) for each in met} == {
+        (Emergency.BROKER_DOWN, "5 refused entries in 10 minutes")
+    }
+    assert run.journal.records(AlertRaised)
     assert run.session.closed.exit_code == 0

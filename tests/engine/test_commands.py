@@ -55,8 +55,19 @@ def test_a_flag_is_obeyed_once_and_consumed() -> None:
     assert (found.command, found.by, found.why) == (Command.STOP, "operator", "test")
     assert found.source == "control_stop.flag"
     assert found.signed
+    reader.settle()
     assert folder.seen == []
     assert reader.due() is None
+    reader.settle()
+
+
+def test_a_flag_lies_there_until_it_is_on_record() -> None:
+    """I-12: a process that dies between reading and recording leaves the kill to the next one."""
+    folder = Folder(flag(Command.KILL))
+    first = CommandReader(folder, FakeClock(), 0.2).due()
+    again = CommandReader(folder, FakeClock(), 0.2).due()
+    assert first == again
+    assert folder.seen != []
 
 
 def test_the_strongest_of_all_sources_wins() -> None:
@@ -109,9 +120,11 @@ def test_a_real_flag_file_is_obeyed(tmp_path) -> None:
     clock = FakeClock()
     folder = ControlFolder(tmp_path, clock, FakeIds())
     folder.raise_flag(Command.KILL, by="operator", why="test", source="panel")
-    found = CommandReader(folder, clock, 0.2).due()
+    reader = CommandReader(folder, clock, 0.2)
+    found = reader.due()
     assert found is not None
     assert found.command is Command.KILL
+    reader.settle()
     assert list(tmp_path.glob("control_*")) == []
 
 
@@ -127,3 +140,12 @@ def test_flags_of_tests_are_taken_and_told_once() -> None:
         clock.advance(0.2)
         reader.due()
     assert reader.refused_tests() == ["test_mode_a.flag"]
+
+
+def test_an_exception_that_nobody_caught_is_kept_once() -> None:
+    """X22: reported from any thread, taken by the session, then forgotten."""
+    reader = CommandReader(None, FakeClock(), 0.2)
+    error = ValueError("lost")
+    reader.report(error, "uncaught in thread cell")
+    assert reader.failures() == [(error, "uncaught in thread cell")]
+    assert reader.failures() == []

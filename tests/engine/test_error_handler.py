@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rigd.core.errors import BrokerError, ConfigError, NetworkError, OutcomeUnknown
-from rigd.engine.error_handler import TRACE_LIMIT, captured
+from rigd.core.emergencies import Emergency
+from rigd.core.errors import BrokerError, ConfigError, LogicError, NetworkError, OutcomeUnknown
+from rigd.engine.error_handler import TRACE_LIMIT, captured, event_of, self_check
 
 
 def throw(error: BaseException) -> None:
@@ -52,3 +53,26 @@ def test_a_long_trace_keeps_its_end() -> None:
     """The last words say the most."""
     record = captured(raised(ValueError("x" * 9000)), "", "", "", fatal=False)
     assert record.raw_exception == "x" * TRACE_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("error", "strategy", "event"),
+    [
+        (ValueError("x"), "open", Emergency.PLAIN_ERROR),
+        (ValueError("x"), "", Emergency.CRITICAL_ERROR),
+        (LogicError("x"), "", Emergency.CRITICAL_ERROR),
+        (MemoryError(), "open", Emergency.CRITICAL_ERROR),
+    ],
+)
+def test_a_strategys_fault_is_its_own_and_everything_else_is_critical(
+    error, strategy, event
+) -> None:
+    """X10: critical and non-critical logic errors are told apart by whose code raised them."""
+    assert event_of(error, strategy) is event
+
+
+def test_the_self_check_tells_a_field_that_is_lost(monkeypatch) -> None:
+    """S13, S14: seven fields come out, or the launch is refused by name."""
+    assert self_check().passed
+    monkeypatch.setattr("rigd.engine.error_handler._trace", lambda _: "")
+    assert self_check().detail == "wrong: raw_exception"

@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.broker.simulated.exchange import SimExchange
 from rigd.broker.simulated.model import SimModel
-from rigd.core.errors import Unavailable
+from rigd.core.draws import Draws
+from rigd.core.errors import ExitCode, Superseded, Unavailable
 from rigd.core.events import (
     CandidateJudged,
     Command,
@@ -26,11 +29,17 @@ from rigd.core.events import (
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrderRequest, OrdStatus, OrdType, Purpose
-from rigd.core.values import SessionDay, Side
-from rigd.engine import sending
+from rigd.core.values import ExitReason, SessionDay, Side
+from rigd.engine import protection, recovery, sending
 from rigd.hosts import wiring
 from rigd.risk.kill_switch import LatchState
-from tests.engine.world import Table, World, real_bars, settings, truth
+from tests.engine.world import ACCOUNT, Journal, Table, World, real_bars, settings, truth
+from tests.fakes.chainlog import ListLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rigd.engine.session import Session
 
 DAY = date(2013, 10, 8)
 MINUTES = 72
@@ -284,7 +293,7 @@ def test_nothing_is_sent_while_the_broker_has_not_been_reconciled(times) -> None
         assert "Reconciled" in seen
         early = seen[: seen.index("Reconciled")]
         assert "OrderIntent" not in early
-        assert early.count("ErrorCaptured") == times
+        assert ("ErrorCaptured" in early) is (times > 4)  # a read is repeated three times
         sent = [row for row in world.log.rows if row[2] in {"submit", "replace"}]
         known = [row for row in base.log.rows[: base.journal.marks[first - 1]] if row in sent]
         assert len(sent) >= len(known)
@@ -346,4 +355,132 @@ def test_a_kill_that_lies_there_stops_an_entry_that_was_cut_off() -> None:
     table.session._unsent = [cut]
     asyncio.run(table.session._send_unsent())
     assert cut.status is OrdStatus.REJECTED
+    assert table.broker.count("submit") == 0
+
+
+KILLED = "K" + "A" * 26
+
+
+def killed_in_the_middle() -> tuple[World, World]:
+    """A session that held a position when its process died, and its successor after the kill.
+
+    The position is closed at the exchange as `rigd kill` closes it, under an id that no signal has.
+    """
+    first = undisturbed(MODELS["smooth"])
+    rows = next(
+        count
+        for count in range(1, len(first.log.rows))
+        if positions_after(first, count) and not positions_after(first, count - 1)
+    )
+    entries = next(n for n, mark in enumerate(first.journal.marks, start=1) if mark >= rows)
+    second = first.again(entries, rows)
+    exchange = second_exchange(second)
+    for order in exchange.open_orders():
+        exchange.cancel(order.cl_ord_id)
+    for number, position in enumerate(exchange.positions()):
+        side = Side.SELL if position.qty > 0 else Side.BUY_TO_COVER
+        cl_ord_id = f"{KILLED[:-1]}{'ABC'[number]}"
+        exchange.submit(
+            OrderRequest(
+                cl_ord_id=cl_ord_id, symbol=position.symbol, side=side, qty=abs(position.qty)
+            )
+        )
+    exchange.fill_at_marks()
+    return first, replace(second, latch=LatchState(tripped=True, cause="killed", detail="fire"))
+
+
+def second_exchange(second: World) -> SimExchange:
+    return SimExchange(second.log, MODELS["smooth"], Draws(4), ACCOUNT, "USD")
+
+
+def positions_after(first: World, rows: int) -> list:
+    log = ListLog(first.log.rows[:rows])
+    return SimExchange(log, MODELS["smooth"], Draws(4), ACCOUNT, "USD").positions()
+
+
+def test_the_closes_of_a_kill_are_adopted_and_booked() -> None:
+    """Intent, fill and trade are on record, books and broker agree, and the session is killed."""
+    _, second = killed_in_the_middle()
+    second.run()
+    adopted = [each for each in second.intents if each.cl_ord_id.startswith("K")]
+    assert adopted
+    assert {(each.exit_reason, each.note) for each in adopted} == {("manual", "rigd_kill")}
+    fills = second.journal.records(FillRecorded)
+    assert [fill.exec_key for fill in fills] == [f.exec_key for f in truth(second)["fills"]]
+    assert {trade.error_code for trade in second.trades} == {"rigd_kill"}
+    assert second.journal.records(Reconciled)[-1].agreed
+    closed = second.session.closed
+    assert (closed.flat, closed.exit_reason, closed.exit_code) == (True, "kill", ExitCode.KILLED)
+    assert truth(second)["positions"] == []
+
+
+def test_a_close_of_a_kill_that_still_works_is_adopted_too() -> None:
+    """It is ours, so no second close of the symbol is sent while it may fill."""
+    table = Table()
+    table.show(range(21))
+    table.send()
+    table.broker.fill(table.intent().cl_ord_id, Decimal(100), Decimal(100))
+    table.drain()
+    request = OrderRequest(cl_ord_id=KILLED, symbol="AAA", side=Side.SELL, qty=Decimal(100))
+    asyncio.run(table.broker.submit(request))
+    outcome = asyncio.run(recovery.reconcile(table.desk, "resume", Decimal(100_000)))
+    assert outcome.foreign_orders == ()
+    assert table.desk.orders.get(KILLED).working
+    sent = len(table.broker.calls)
+    asyncio.run(
+        protection.close_position(
+            table.desk, table.desk.portfolio.positions["AAA"], 30, ExitReason.MANUAL
+        )
+    )
+    assert [call.op for call in table.broker.calls[sent:]] == []
+
+
+def test_whenever_a_new_owner_comes_the_old_one_sends_nothing_more() -> None:
+    """At each send of a session: what the old epoch sent before is all that it ever sends (K02)."""
+    first = undisturbed(MODELS["smooth"])
+    asked = 0
+
+    def count() -> None:
+        nonlocal asked
+        asked += 1
+
+    def counted(session: Session) -> None:
+        session.desk.fence = count
+
+    replace(
+        first, log=ListLog(), journal=Journal(), saved=[], on_session=counted, session=None
+    ).run()
+    assert asked >= 10
+    for allowed in range(asked):
+        left = iter(range(allowed))
+
+        def fence(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                msg = "the bot's owner must be number 1, found number 2"
+                raise Superseded(msg)
+
+        def fenced(session: Session, fence: Callable[[], None] = fence) -> None:
+            session.desk.fence = fence
+
+        old = replace(
+            first, log=ListLog(), journal=Journal(), saved=[], on_session=fenced, session=None
+        )
+        with pytest.raises(Superseded):
+            old.run()
+        done = [entry for entry in old.log.rows if entry[2] in {"submit", "replace", "cancel"}]
+        assert len(done) <= allowed
+
+
+def test_an_order_about_which_the_broker_does_not_answer_is_in_doubt_and_not_sent_again() -> None:
+    """R02, I-02: a crash after the send, then a look-up without an answer: it may be there."""
+    table = Table()
+    table.desk.recorder.record(table.intent(), durable=True)
+    (cut,) = table.desk.orders
+    table.broker._accept(cut.request())
+    table.broker.down = True
+    assert asyncio.run(recovery.settle_unanswered(table.desk)) == []
+    assert cut.in_doubt
+    table.broker.down = False
+    asyncio.run(sending.resolve_doubts(table.desk))
+    assert (cut.in_doubt, cut.working) == (False, True)
     assert table.broker.count("submit") == 0

@@ -11,14 +11,23 @@ import pytest
 
 from rigd.core.errors import (
     AuthError,
+    LogicError,
     NotSupported,
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
+    Superseded,
     Unavailable,
 )
-from rigd.core.events import CancelIntent, ErrorCaptured, FillRecorded, OrderUpdated, TradeClosed
-from rigd.core.orders import Fill, OrdStatus
+from rigd.core.events import (
+    CancelIntent,
+    ErrorCaptured,
+    FillRecorded,
+    OrderIntent,
+    OrderUpdated,
+    TradeClosed,
+)
+from rigd.core.orders import ExecType, Fill, OrdStatus, Purpose
 from rigd.engine import sending
 from tests.engine.world import Table
 from tests.fakes.broker import START
@@ -117,7 +126,7 @@ def test_a_look_up_that_fails_ends_no_doubt() -> None:
     table.broker.drop_next = 1
     order = table.send()
     table.broker.down = True
-    assert asyncio.run(sending.look_up(table.desk, order)) is False
+    assert asyncio.run(sending.look_up(table.desk, order)) is None
     assert order.in_doubt
 
 
@@ -288,3 +297,48 @@ def test_not_found_does_not_count_while_the_broker_is_silent() -> None:
     table.broker.positions = silent
     later(table, 3)
     assert order.in_doubt
+
+
+def superseded() -> None:
+    """What the fence raises once a newer owner has come."""
+    msg = "the bot's owner must be number 1, found number 2"
+    raise Superseded(msg)
+
+
+def test_a_superseded_owner_sends_nothing() -> None:
+    """The epoch is asked right before the wire: neither an order nor a cancel goes out (K02)."""
+    table = Table()
+    working = table.send("entry")
+    sent = len(table.broker.calls)
+    table.desk.fence = superseded
+    with pytest.raises(Superseded):
+        table.send("other")
+    with pytest.raises(Superseded):
+        asyncio.run(sending.cancel(table.desk, working, "closing"))
+    assert table.broker.calls[sent:] == []
+
+
+@pytest.mark.parametrize("qty", ["0", "-1", "NaN", "Infinity", "1.0000001"])
+@pytest.mark.parametrize("purpose", [Purpose.ENTRY, Purpose.EXIT])
+def test_a_quantity_that_is_none_is_refused_before_the_journal(qty, purpose) -> None:
+    """FAULTS X02: zero, negative, too fine or not a number: no intent, nothing on the wire."""
+    table = Table()
+    with pytest.raises(LogicError, match="a quantity must be positive with at most 6 places"):
+        table.send(qty=Decimal(qty), purpose=purpose)
+    assert table.journal.records(OrderIntent) == []
+    assert table.broker.count("submit") == 0
+
+
+@pytest.mark.parametrize("kind", [ExecType.BUST, ExecType.CORRECT])
+def test_what_takes_back_an_execution_waits_for_it(kind) -> None:
+    """O06, O10: told before the execution itself, both are pulled and booked in their order."""
+    table = Table()
+    order = table.send()
+    fact = table.broker.fill(order.intent.cl_ord_id, "100", "50", silent=True)
+    word = replace(fact, exec_key="X2", exec_ref_key=fact.exec_key, exec_type=kind)
+    table.broker.executions.append(word)
+    table.broker.tell(word, fact)
+    table.drain()
+    keys = [fill.exec_key for fill in table.journal.records(FillRecorded)]
+    assert keys == [fact.exec_key, "X2"]
+    assert table.held() == (0 if kind is ExecType.BUST else 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 
 from rigd.core.errors import ExitCode, LogicError, Unavailable
 from rigd.core.events import (
+    AlertRaised,
     Command,
     CommandObeyed,
     ErrorCaptured,
@@ -32,7 +34,9 @@ from rigd.core.orders import Purpose
 from rigd.core.values import Bar, ExitReason
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
+from rigd.reporting.logs import session_logs
 from rigd.risk.kill_switch import LatchState
+from rigd.store.control import FlagSeen
 from tests.engine.world import DAY, Table, World, obeyed, real_bars, settings, truth
 from tests.strategy.days import flat
 
@@ -496,7 +500,7 @@ def test_each_entry_rests_on_an_allowed_verdict() -> None:
 
 @pytest.mark.parametrize("command", CODES)
 def test_a_fatal_error_while_closing_ends_in_error(command) -> None:
-    """Whatever closes the session already, a fatal error is the stronger end: exit code 1."""
+    """SPEC §9a: a fatal error is the stronger end, recorded alone once a shutdown is triggered."""
     run = world(FRIDAY)
 
     def ask(minute: int) -> None:
@@ -507,7 +511,8 @@ def test_a_fatal_error_while_closing_ends_in_error(command) -> None:
 
     run.run(ask)
     closed = run.session.closed
-    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, BotState.ERROR)
+    last = BotState.SHUTDOWN if command is Command.SHUTDOWN else BotState.ERROR
+    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, last)
     assert_sound(run)
 
 
@@ -628,3 +633,142 @@ def test_a_kill_during_a_shutdown_that_a_crash_cut_off_ends_as_a_shutdown(count)
     for command in (Command.SHUTDOWN, Command.KILL)[:count]:
         record(obeyed(command))
     assert table.session._interrupted_closing() is Closing.SHUTDOWN
+
+
+def test_a_silent_supervisor_stops_entries_until_it_is_back() -> None:
+    """REDUCING and no entries while it is silent; after a reconciliation both come back (K09)."""
+    table = Table()
+    session, desk = table.session, table.desk
+    session.watch_supervisor(silent=False)
+    assert desk.entries_allowed
+    session.watch_supervisor(silent=True)
+    session.watch_supervisor(silent=True)
+    assert not desk.entries_allowed
+    assert desk.recorder.facts.risk_mode is RiskMode.REDUCING
+    asyncio.run(session.before_minute(0))
+    assert desk.recorder.facts.risk_mode is RiskMode.REDUCING
+    session.watch_supervisor(silent=False)
+    assert desk.entries_allowed
+    asyncio.run(session.before_minute(1))
+    assert desk.recorder.facts.risk_mode is RiskMode.ACTIVE
+    changes = table.journal.records(RiskModeChanged)
+    assert [change.mode for change in changes] == [RiskMode.REDUCING, RiskMode.ACTIVE]
+    assert "supervisor is silent" in changes[0].reason
+
+
+def test_a_supervisor_that_comes_back_opens_no_closing_session() -> None:
+    """What is on its way out takes no new risk, whoever is heard again."""
+    table = Table()
+    table.session.watch_supervisor(silent=True)
+    table.world.commands.ask(Command.STOP, "test", "asked by the test")
+    table.session.obey()
+    table.session.watch_supervisor(silent=False)
+    assert not table.desk.entries_allowed
+
+
+@pytest.mark.parametrize(
+    ("theirs", "cause"), [("-99999", "daily_loss_limit"), ("NaN", "pnl_unknown")]
+)
+def test_the_brokers_own_count_trips_the_kill_switch(theirs, cause) -> None:
+    """FAULTS X04, X05: the worse of our PnL and the broker's; one that is no number is a breach."""
+    run = world(FRIDAY, daily_loss_limit="0.5")
+
+    def hook(session: Session) -> None:
+        real = session.desk.broker.account
+
+        async def account():
+            found = await real()
+            worse = session.desk.opening_equity + Decimal(theirs)
+            return found if session.desk.portfolio.flat else replace(found, equity=worse)
+
+        session.desk.broker.account = account
+
+    run.on_session = hook
+    run.run()
+    assert [each.cause for each in run.journal.records(RiskTripped)] == [cause]
+    assert run.session.closed.exit_code == ExitCode.HALTED
+    assert_sound(run)
+
+
+def test_a_broker_that_cannot_tell_its_count_leaves_ours() -> None:
+    """An outage is the watchdog's to judge: no trip, the error is on record."""
+    run = world(FRIDAY)
+
+    def hook(session: Session) -> None:
+        real = session.desk.broker.account
+
+        async def account():
+            if session.desk.portfolio.flat:
+                return await real()
+            raise Unavailable("silent")
+
+        session.desk.broker.account = account
+
+    run.on_session = hook
+    run.run()
+    assert run.journal.records(RiskTripped) == []
+    contexts = {each.context for each in run.journal.records(ErrorCaptured)}
+    assert contexts == {"the broker's count of the PnL"}
+    assert_sound(run)
+
+
+def test_what_nobody_caught_fails_the_session() -> None:
+    """X4, X20-X22: recorded with its seven fields, alerted, closed, ended in error."""
+    run = world(FRIDAY)
+
+    def report(minute: int) -> None:
+        if minute == 26:
+            run.commands.report(ValueError("lost"), "uncaught in thread cell")
+
+    run.run(report)
+    (error,) = [each for each in run.journal.records(ErrorCaptured) if each.fatal]
+    assert (error.error_type, error.error_code, error.context) == (
+        "LogicError",
+        "ValueError",
+        "uncaught in thread cell",
+    )
+    (alert,) = run.journal.records(AlertRaised)
+    assert alert.critical
+    assert "ValueError in uncaught in thread cell" in alert.text
+    closed = run.session.closed
+    assert (closed.exit_code, closed.state) == (ExitCode.ERROR, BotState.ERROR)
+    log = session_logs(run.journal.entries())["kill_switch.log"].decode()
+    rows = [json.loads(line) for line in log.splitlines()]
+    (called,) = [row for row in rows if row["event"] == "emergency"]
+    assert called["timestamp"].endswith("Z")
+    assert "fatal: ValueError" in called["message"]
+    assert_sound(run)
+
+
+def test_a_kill_is_on_record_before_its_flag_is_removed() -> None:
+    """I-12: the flag goes when the journal has the command durably, and not before."""
+    table = Table()
+    order: list[str] = []
+    seen = FlagSeen(
+        command=Command.KILL,
+        file="control_kill.flag",
+        signed=True,
+        by="operator",
+        why="test",
+        source="panel",
+        refused="",
+        nonce="0",
+        note="",
+    )
+    lying = [seen]
+
+    class Folder:
+        def read(self):
+            return lying[0] if lying else None
+
+        def consume(self, flag) -> None:
+            order.append(f"consumed with {table.journal.durable} durable records")
+            lying.remove(flag)
+
+    table.session._commands = wiring.command_reader(
+        Folder(), table.world.clock, table.desk.settings
+    )
+    table.session.obey()
+    kinds = table.world.kinds()
+    assert order == [f"consumed with {kinds.index('CommandObeyed') + 1} durable records"]
+    assert table.session.closing is Closing.KILL

@@ -110,7 +110,7 @@ def test_a_bad_change_keeps_the_old_settings_and_alerts(bad, told) -> None:
     run = world(Edits({50: bad})).run()
     plain = world(None).run()
     (alert,) = run.journal.records(AlertRaised)
-    assert alert.topic == "settings"
+    assert (alert.event, alert.critical) == ("settings", False)
     assert told in alert.text
     assert run.session.desk.settings == plain.session.desk.settings
     assert run.intents == plain.intents

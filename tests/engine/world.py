@@ -37,6 +37,7 @@ from rigd.enhancements.contract import Sources
 from rigd.hosts import replay, wiring
 from rigd.market.feed import DayFeed
 from rigd.market.vix import VixHistory
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import LatchState
 from rigd.store.journal import MemoryJournal
 from tests import factories
@@ -151,6 +152,7 @@ class World:
     log: ListLog = field(default_factory=ListLog)
     journal: Journal | None = None
     latch: LatchState = field(default_factory=LatchState)
+    defense: DefenseState = field(default_factory=DefenseState)
     vix: float | None = 25.0
     references: Mapping[str, Reference] = field(default_factory=dict)
     inverse_etfs: InverseEtfs = SHIPPED
@@ -162,6 +164,7 @@ class World:
     wrap_broker: Callable[[Broker], Broker] | None = None
     settings_source: SettingsSource | None = None
     saved: list[tuple[int, LatchState]] = field(default_factory=list)
+    saved_defense: list[tuple[int, DefenseState]] = field(default_factory=list)
     exchange: SimExchange | None = None
     session: Session | None = None
 
@@ -208,6 +211,8 @@ class World:
             latch=self.latch,
             save_latch=self._save,
             code_digest="-",
+            defense=self.defense,
+            save_defense=self._save_defense,
             sources=self.sources,
         )
         plan = wiring.Plan(
@@ -246,16 +251,21 @@ class World:
     def again(self, entries: int, rows: int) -> World:
         """Another process that finds prefixes of both logs."""
         log = ListLog(self.log.rows[:rows])
-        latch = LatchState()
+        latch, defense = LatchState(), self.defense
         for count, state in self.saved:
             if count <= entries:
                 latch = state
+        for count, state in self.saved_defense:
+            if count <= entries:
+                defense = state
         return replace(
             self,
             log=log,
             journal=self.journal.prefix(entries),
             latch=latch,
+            defense=defense,
             saved=[],
+            saved_defense=[],
             exchange=None,
             session=None,
         )
@@ -282,6 +292,9 @@ class World:
     def kinds(self) -> list[str]:
         """The names of the records, in order."""
         return [type(entry.record).__name__ for entry in self.journal.entries()]
+
+    def _save_defense(self, state: DefenseState) -> None:
+        self.saved_defense.append((len(self.journal.entries()), state))
 
     def _save(self, state: LatchState) -> None:
         self.saved.append((len(self.journal.entries()), state))

@@ -25,6 +25,16 @@ def test_books_that_no_session_made_are_missing(tmp_path) -> None:
     assert not bot.home.runs.joinpath(str(bot.identity)).exists()
 
 
+def test_books_are_begun_once(tmp_path) -> None:
+    """What a session posts into is made when it is missing, and is the same afterwards."""
+    bot = bot_of(demo(tmp_path))
+    with closing(books.make_books(bot)) as begun:
+        assert begun.head[0] == 0
+        made = begun.canonical_dump()
+    with closing(books.make_books(bot)) as again, closing(books.open_books(bot)) as opened:
+        assert again.canonical_dump() == opened.canonical_dump() == made
+
+
 def test_checked_books_show_their_balances(finished) -> None:
     """No problem, each account by number and name, and the head of the chain."""
     problems, facts = books.check_books(finished.bot)

@@ -8,17 +8,22 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.broker.links import LOOPBACK, SocketLink
 from rigd.broker.wire import pack
-from rigd.core.errors import ExitCode, ProtocolError, Unavailable
+from rigd.core.clock import iso
+from rigd.core.errors import ExitCode, OrderRejected, ProtocolError, Unavailable
 from rigd.core.orders import OrdStatus
-from rigd.hosts.devserver import Desk, Server, main
+from rigd.core.values import Side
+from rigd.hosts.broker_door import port_of
+from rigd.hosts.devserver import Desk, Manners, Server, main
 from tests.broker.market import DAY, OPENS, exchange_on, minute_of, order
 from tests.conformance.stages import serving
+from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +170,50 @@ def test_answer_carries_the_number_of_its_request() -> None:
     desk = Desk(exchange_on())
     assert ask(desk, id=41, op="find", cl_ord_id="none") == {"id": 41, "answer": None}
     assert ask(desk, id=42, op="nonsense")["id"] == 42
+
+
+def test_a_slow_broker_takes_its_time_and_a_strict_one_says_when() -> None:
+    """Clients wait for each answer and are refused when they ask too often; the player is not."""
+    clock = FakeClock()
+    desk = Desk(exchange_on(), Manners(clock=clock, delay_s=0.25, requests_per_s=2.0))
+    for number in range(3):
+        assert "answer" in ask(desk, id=number, op="positions")
+    assert clock.slept == [0.25] * 3
+    refused = ask(desk, id=3, op="positions")["error"]
+    assert refused["error"] == "RateLimited"
+    assert refused["retry_at"] == iso(clock.now() + timedelta(seconds=0.25))
+    assert "answer" in ask(desk, id=4, op="fill_at_marks")
+    assert "answer" in ask(desk, id=5, op="positions")
+
+
+def test_the_server_is_found_beside_its_log_while_it_serves(tmp_path: Path) -> None:
+    """The port lies there from the first answer to the last, and not after it."""
+    log = tmp_path / "RIGD_USA_SIM_01.log"
+    with process(log) as (server, port):
+        assert port_of(log) == port
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    assert port_of(log) is None
+    assert not log.with_suffix(".json").exists()
+
+
+def test_it_has_trailing_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    """With ``--native-trailing`` a trailing stop is taken and follows; without, it is refused."""
+    trail = order("T", Side.SELL, stop="49", trail="0.02")
+    for options, taken in ((("--native-trailing",), True), ((), False)):
+        log = tmp_path / f"truth_{taken}.log"
+        with process(log, *options) as (_, port):
+            link = SocketLink(port)
+            link.begin_session(DAY, 1, OPENS)
+            link.submit(order("A"))
+            link.open_bar(minute_of(0, AAA=FLAT))
+            if not taken:
+                with pytest.raises(OrderRejected, match="bad_type"):
+                    link.submit(trail)
+                link.close()
+                continue
+            link.submit(trail)
+            link.trade_through(minute_of(0, AAA=(50.0, 55.0, 50.0, 54.0)))
+            link.open_bar(minute_of(1, AAA=(53.0, 53.0, 53.0, 53.0)))
+            assert [fill.price for fill in link.fills(OPENS)] == [50, 53]
+            link.close()

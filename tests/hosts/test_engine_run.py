@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.config.inverse_etfs import FILE, SHIPPED, change_inverse_etfs, parse_inverse_etfs
-from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError
+from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError, StorageError
 from rigd.core.events import (
     CandidateJudged,
     Command,
@@ -30,20 +31,26 @@ from rigd.core.events import (
     SettingsChanged,
     judgements,
 )
+from rigd.core.lifecycle import BotState
 from rigd.core.readings import RiskFree
 from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
 from rigd.hosts.bot import env_door
 from rigd.hosts.configure import change_settings
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch, without_key_id
+from rigd.hosts.engine_run import EngineRun, without_key_id
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.replay import NAP_S
 from rigd.hosts.request import SessionRequest
 from rigd.reporting.funnel import why
 from rigd.reporting.session_summary import SummaryInputs, session_summary
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
+from rigd.store.files import storage_errors
 from rigd.store.locks import SessionLock
+from rigd.store.paths import Home
 from rigd.store.registry import Registry
+from rigd.store.rotation import LineLog
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.hosts.homes import (
@@ -608,7 +615,7 @@ def test_a_kill_switch_that_cannot_be_read_is_closed(tmp_path) -> None:
     state = LatchState(
         tripped=True, cause=Cause.LOSS_LIMIT, detail="x", at=datetime(2026, 1, 2, tzinfo=UTC)
     )
-    path.write_bytes(latch_text(state, Profile.TEST))
+    path.write_bytes(state_text(state, Profile.TEST))
     assert read_latch(path) == state
     assert fields(path)["profile"] == "TEST"
 
@@ -643,6 +650,57 @@ def test_a_failure_is_left_for_the_launcher(tmp_path, monkeypatch) -> None:
     assert "finished" not in kernel
 
 
+def test_a_full_disk_closes_the_session_on_the_journals_reserve(tmp_path, monkeypatch) -> None:
+    """Logs that cannot grow end new risk; what is held is closed, and the next run derives them."""
+    home, request = demo(tmp_path), SAMPLE
+    ran = engine(home, request)
+    append, full = LineLog.write, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(log: LineLog, line: str) -> None:
+        session = ran._session
+        if session is None or session.desk.portfolio.flat:
+            append(log, line)
+            return
+        with storage_errors("append to a log"):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLog, "write", write)
+        with pytest.raises(StorageError, match="No space left"):
+            asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.state, closed.flat, closed.exit_code) == (BotState.ERROR, True, 1)
+    assert closed.trades == 1
+    again, finished = run(home, request)
+    assert closing_of(again) == closed
+    assert finished.balanced
+    assert len(trades_of(again)) == 1
+
+
+def test_a_log_that_fails_after_the_close_changes_no_closed_session(tmp_path, monkeypatch) -> None:
+    """The journal ends with the close: what is derived from it is made good by the next run."""
+    home = demo(tmp_path)
+    ran = engine(home, SAMPLE)
+    append, full = LineLog.write, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write(log: LineLog, line: str) -> None:
+        if ran._session is None or ran._session.closed is None:
+            append(log, line)
+            return
+        with storage_errors("append to a log"):
+            raise full
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LineLog, "write", write)
+        with pytest.raises(StorageError, match="No space left"):
+            asyncio.run(ran.run())
+    closed = closing_of(ran)
+    assert (closed.state, closed.status) == (BotState.IDLE, "CLOSED")
+    again, finished = run(home, SAMPLE)
+    assert again.entries() == ran.entries()
+    assert finished.balanced
+
+
 def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:
     """390 minutes at 600 times are 39 seconds: a beat for each, with market time and profile."""
     home = demo(tmp_path)
@@ -663,3 +721,25 @@ def test_the_id_of_a_homes_key_is_not_in_the_journal() -> None:
     assert without_key_id(bad) is bad
     other = SelfCheck(name="profile", passed=True, detail="TEST profile")
     assert without_key_id(other) is other
+
+
+def test_a_refused_launch_stands_in_the_logs(tmp_path, monkeypatch) -> None:
+    """S14: aborted, and a row in error_tracebacks.log."""
+    home = demo(tmp_path)
+    failed = SelfCheck(name="calendar", passed=False, detail="broken by the test")
+    monkeypatch.setattr("rigd.hosts.engine_run.calendar_check", lambda _: failed)
+    with pytest.raises(ConfigError, match="broken by the test"):
+        run(home)
+    log = home.bot(bot_of(home).identity).root / "logs" / "error_tracebacks.log"
+    assert "calendar: broken by the test" in log.read_text()
+
+
+def test_a_lost_state_of_defense_mode_is_defense_mode(tmp_path) -> None:
+    """Deleting the file beside sealed sessions does not leave it; a broken one is on as well."""
+    tree = demo(tmp_path).bot(bot_of(Home(tmp_path)).identity)
+    assert not read_defense(tree.defense_state).on
+    (tree.sessions / "2013-10-07_1").mkdir(parents=True)
+    (tree.sessions / "2013-10-07_1" / "manifest.json").touch()
+    assert "is gone beside sealed sessions" in read_defense(tree.defense_state).detail
+    tree.defense_state.write_bytes(state_text(DefenseState(), Profile.TEST))
+    assert read_defense(tree.defense_state) == DefenseState()

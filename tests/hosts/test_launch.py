@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,13 +21,14 @@ from rigd.core.errors import (
     Problem,
     TamperError,
 )
-from rigd.core.events import Command, CommandObeyed
+from rigd.core.events import Command, CommandObeyed, SessionResumed
 from rigd.core.lifecycle import BotState, may_follow
-from rigd.core.values import SelfCheck
+from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
-from rigd.hosts.engine_run import EngineRun, latch_text, read_latch
+from rigd.hosts.engine_run import EngineRun
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.launch import Latched, Launcher, Progress, read_fields
-from rigd.hosts.operator import clear_flags, reset_risk
+from rigd.hosts.operator import clear_flags, reset_risk, switch_defense
 from rigd.hosts.records import entries_of, verify_record
 from rigd.ledger.book import Ledger
 from rigd.risk.kill_switch import Cause, LatchState
@@ -49,6 +51,9 @@ from tests.hosts.homes import (
     listing,
     short_report,
 )
+
+if TYPE_CHECKING:
+    from rigd.hosts.runner import Job
 
 
 @pytest.fixture
@@ -258,7 +263,7 @@ def test_a_latched_kill_switch_refuses_until_it_is_reset(tmp_path, door) -> None
     tree = home.bot(bot.identity)
     tree.root.mkdir(parents=True)
     state = LatchState(tripped=True, cause=Cause.LOSS_LIMIT, detail="lost 6000 of 100000")
-    tree.risk_state.write_bytes(latch_text(state, bot.profile))
+    tree.risk_state.write_bytes(state_text(state, bot.profile))
     with pytest.raises(Latched, match="lost 6000") as caught:
         launcher(home).launch(ONE_SYMBOL)
     assert caught.value.exit_code is ExitCode.HALTED
@@ -506,3 +511,128 @@ def test_books_that_do_not_balance_are_no_success(tmp_path, monkeypatch) -> None
     assert ended.books.startswith("NOT BALANCED")
     assert ended.exit_code == fields(ended.folder / "session.json")["exit_code"] == 1
     assert any("1030 is off by 1" in warning for warning in ended.warnings)
+
+
+def supervised(home: Home) -> Launcher:
+    return Launcher(home, FakeClock(), FakeIds(), lambda _: None, supervised=True)
+
+
+def die_times(monkeypatch, times: int, minute: int = 372) -> None:
+    """Let so many engines die once a minute is complete; the next one lives."""
+    housekeep, left = EngineRun._housekeep, iter(range(times))
+
+    def dying(run: EngineRun, complete: int) -> None:
+        housekeep(run, complete)
+        if complete >= minute and next(left, None) is not None:
+            raise Crash
+
+    monkeypatch.setattr(EngineRun, "_housekeep", dying)
+
+
+def supervisors_words(home: Home) -> list[str]:
+    """What the supervisor did about each engine that it lost."""
+    rows = (home.logs / "supervisor.log").read_text().splitlines()
+    return [json.loads(row)["context"].split(": ", 1)[1] for row in rows]
+
+
+def test_a_supervised_engine_that_dies_is_started_again(tmp_path, door, monkeypatch) -> None:
+    """Twice dead, twice taken up: the same session ends as it would have, and the log says so."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 2)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.folder.name, door.ran) == (0, "2012-11-14_1", 3)
+    assert supervisors_words(home) == ["started again", "started again"]
+    resumed = [entry for entry in ended.entries if isinstance(entry.record, SessionResumed)]
+    assert len(resumed) == 2
+    assert not home.bot(bot_of(home).identity).supervisor.exists()
+
+
+def test_a_crash_loop_is_left_by_the_kill_path(tmp_path, door, monkeypatch) -> None:
+    """Four deaths: the account is closed and verified flat, the switch latched, state stopped."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed, door.ran) == (ExitCode.HALTED, None, 4)
+    assert "crash loop" in ended.message
+    assert "verified flat" in ended.message
+    assert supervisors_words(home) == ["started again"] * 3 + ["crash loop"]
+    identity = bot_of(home).identity
+    assert read_latch(home.bot(identity).risk_state).cause == "crash_loop"
+    assert (home.control / "bot_state.txt").read_text() == "stopped\n"
+    verdict = json.loads((home.bot(identity).root / "kill.json").read_bytes())["verdict"]
+    assert verdict == "FLAT_VERIFIED"
+
+
+@pytest.mark.parametrize("command", [Command.STOP, Command.KILL])
+def test_a_dead_engine_with_a_flag_lying_there_is_not_started_again(
+    tmp_path, door, monkeypatch, command
+) -> None:
+    """Nobody else can obey it any more: the account is closed instead."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+
+    def raise_flag(job: Job) -> None:
+        del job
+        die = EngineRun._housekeep
+
+        def flagged(run: EngineRun, complete: int) -> None:
+            if complete == 372:
+                folder = ControlFolder(home.control, FakeClock(), FakeIds())
+                folder.raise_flag(command, "somebody", "enough", "test")
+            die(run, complete)
+
+        monkeypatch.setattr(EngineRun, "_housekeep", flagged)
+
+    door.before = raise_flag
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.KILLED, 1)
+    assert f"control_{command}.flag lies there" in ended.message
+
+
+def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, monkeypatch) -> None:
+    """It says why and sent nothing: trying again would change nothing."""
+    home = demo(tmp_path)
+    message = "no broker today"
+
+    def fail(*_: object) -> None:
+        raise ConfigError(message)
+
+    monkeypatch.setattr(EngineRun, "_open_exchange", fail)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.BAD_INPUT, 1)
+    assert message in ended.message
+
+
+def test_a_loss_breach_is_no_reason_to_start_again(tmp_path, door) -> None:
+    """Halted by the limit the process is not restarted; the next start is refused (X6)."""
+    home = demo(tmp_path)
+    request = replace(ONE_SYMBOL, overrides=(("DAILY_LOSS_LIMIT", "0.00000001"),))
+    ended = supervised(home).launch(request)
+    assert (ended.exit_code, door.ran) == (ExitCode.HALTED, 1)
+    assert ended.closed is not None
+    with pytest.raises(Latched):
+        supervised(home).launch(request)
+    assert door.ran == 1
+
+
+@pytest.mark.usefixtures("door")
+def test_the_session_after_a_kill_is_in_defense_until_an_operator_leaves(tmp_path) -> None:
+    """SPEC §4, S15, S19: on disk, in status.json and disaster_mode.log; left with a reason."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+
+    def shown() -> bool:
+        assert launcher(home).launch(SAMPLE).exit_code == 0
+        return fields(tree.root / "logs" / "status.json")["defense_mode"]
+
+    assert shown() is False
+    state = read_defense(tree.defense_state)
+    killed = replace(state, killed=state.session)
+    tree.defense_state.write_bytes(state_text(killed, Profile.TEST))
+    assert shown() is True
+    assert shown() is True
+    rows = [json.loads(x) for x in (home.logs / "disaster_mode.log").read_text().splitlines()]
+    told = [row["message"] for row in rows if row["event"] == "defense_mode"]
+    assert [message.split(":")[0] for message in told] == ["defense mode on by after_kill"] * 2
+    switch_defense(bot_of(home), "looked into it", FakeClock(), on=False)
+    assert shown() is False

@@ -8,7 +8,7 @@ import pytest
 from rigd.core.errors import AlreadyRunning, ConfigError
 from rigd.core.events import Command
 from rigd.hosts import operator
-from rigd.hosts.engine_run import latch_text, read_latch
+from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
 from rigd.store.locks import SessionLock
@@ -29,7 +29,7 @@ def bot(tmp_path):
 def latch(bot) -> None:
     tree = bot.home.bot(bot.identity)
     tree.root.mkdir(parents=True, exist_ok=True)
-    tree.risk_state.write_bytes(latch_text(LATCHED, bot.profile))
+    tree.risk_state.write_bytes(state_text(LATCHED, bot.profile))
 
 
 def audit(home: Home) -> list[dict]:
@@ -111,6 +111,67 @@ def test_an_unknown_user_has_a_name_all_the_same(monkeypatch) -> None:
 
     monkeypatch.setattr(getpass, "getuser", fail)
     assert operator.name() == "unknown"
+
+
+def defense(bot):
+    return read_defense(bot.home.bot(bot.identity).defense_state)
+
+
+def test_defense_mode_is_begun_and_left_by_hand_and_audited(bot) -> None:
+    """S15, S19: who, why and the trigger; kept for the next session."""
+    assert operator.switch_defense(bot, "odd quotes", FakeClock(), on=True) == "defense mode is on"
+    state = defense(bot)
+    assert (state.on, state.trigger) == (True, "operator")
+    assert state.detail == f"{operator.name()}: odd quotes"
+    said = operator.switch_defense(bot, "quotes are fine", FakeClock(), on=False)
+    assert said == "defense mode is off (operator)"
+    state = defense(bot)
+    assert (state.on, state.left_by, state.left_reason) == (
+        False,
+        operator.name(),
+        "quotes are fine",
+    )
+    rows = audit(bot.home)
+    assert [(row["event"], row["trigger"], row["reason"]) for row in rows] == [
+        ("defense_entered", "operator", "odd quotes"),
+        ("defense_left", "operator", "quotes are fine"),
+    ]
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_change_of_defense_mode_needs_a_reason(bot, on) -> None:
+    """S19: reset without note refused; nothing is written."""
+    before = listing(bot.home.root)
+    with pytest.raises(ConfigError, match="reason"):
+        operator.switch_defense(bot, "  ", FakeClock(), on=on)
+    assert listing(bot.home.root) == before
+
+
+def test_what_is_so_already_is_not_changed(bot) -> None:
+    """Leaving what is off changes nothing and audits nothing."""
+    assert "already" in operator.switch_defense(bot, "why not", FakeClock(), on=False)
+    assert not bot.home.bot(bot.identity).defense_state.exists()
+
+
+def test_a_broken_file_is_defense_mode_and_an_operator_can_leave_it(bot) -> None:
+    """Fails closed; the reason of the operator opens it again."""
+    tree = bot.home.bot(bot.identity)
+    tree.root.mkdir(parents=True, exist_ok=True)
+    tree.defense_state.write_bytes(b"{")
+    assert (defense(bot).on, defense(bot).trigger) == (True, "state_unreadable")
+    operator.switch_defense(bot, "restored", FakeClock(), on=False)
+    assert not defense(bot).on
+
+
+def test_defense_mode_is_not_changed_while_a_session_runs(bot) -> None:
+    """The session owns its state."""
+    tree = bot.home.bot(bot.identity)
+    tree.root.mkdir(parents=True, exist_ok=True)
+    with (
+        SessionLock(tree.lock, what="a session", clock=FakeClock()),
+        pytest.raises(AlreadyRunning),
+    ):
+        operator.switch_defense(bot, "why not", FakeClock(), on=True)
 
 
 def test_a_sealed_build_is_audited(tmp_path) -> None:

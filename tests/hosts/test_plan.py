@@ -7,6 +7,7 @@ import pytest
 
 from rigd.config.inverse_etfs import InverseEtfs
 from rigd.core.errors import ConfigError, DataError
+from rigd.core.values import Reference
 from rigd.hosts.plan import make_plan
 from rigd.hosts.request import SessionRequest
 from rigd.market.sample import LABEL
@@ -107,6 +108,16 @@ def test_a_weekday_outside_trading_days_is_refused(folder) -> None:
     chosen = settings(TRADING_DAYS="tue,wed,thu,fri")
     with pytest.raises(ConfigError, match="TRADING_DAYS tue,wed,thu,fri: mon"):
         make_plan(chosen, replace(OF_FILES, data=str(folder)))
+
+
+def test_a_universe_fills_in_volumes_and_market_values(folder) -> None:
+    """What the feed does not know of a symbol comes from the universe of the request."""
+    request = replace(OF_FILES, data=str(folder))
+    known = {"IBM": Reference(previous_volume=7.0, market_cap=5e9)}
+    assert make_plan(settings(), request).feed.reference("IBM") == Reference()
+    assert make_plan(settings(), request, known=known).feed.reference("IBM") == known["IBM"]
+    sample = make_plan(settings(), SessionRequest(), known={"IBM": Reference(market_cap=5e9)}).feed
+    assert sample.reference("IBM").market_cap == 5e9
 
 
 def test_metrics_beside_the_bars_are_read_with_them(folder) -> None:

@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 import pytest
 
 from rigd.config.inverse_etfs import InverseEtfs
-from rigd.core.errors import LogicError
+from rigd.core.errors import LogicError, Superseded
 from rigd.core.events import Command, ErrorCaptured, OrderIntent, SliceDone
 from rigd.core.lifecycle import BotState
 from rigd.core.orders import OrdType, Purpose
@@ -375,3 +375,20 @@ def test_bringing_up_shows_the_market_what_had_passed_and_no_more() -> None:
     done = world.journal.records(SliceDone)[-1].minute
     assert [bar.minute for bar in world.session.desk.bars["SPY"]] == list(range(done + 1))
     assert truth(world)["orders"] == {}
+
+
+def test_a_superseded_engine_ends_at_once() -> None:
+    """It closes nothing on its way out: the account is another owner's now (K02)."""
+    failed: list[object] = []
+
+    class Spy:
+        def fail(self, error: BaseException, context: str) -> None:
+            failed.append((error, context))
+
+    async def stage() -> None:
+        msg = "found number 2"
+        raise Superseded(msg)
+
+    with pytest.raises(Superseded):
+        asyncio.run(replay.Guard(Spy()).run(stage(), "a test"))
+    assert failed == []

@@ -17,6 +17,7 @@ FULL = SessionRequest(
     bar_stamp="end",
     overrides=(("WEIGHTS", "0.5,0.5"), ("MAX_TRADES", "2")),
     speed=60.0,
+    universe="ab12",
 )
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -63,7 +64,7 @@ def test_fields_that_a_later_version_adds_do_not_matter() -> None:
         ({"speed": float("nan")}, "speed must be 0"),
         ({"speed": MAX_SPEED + 1}, "speed must be 0"),
         ({"data": "x", "day": None}, "must name its day and its symbols"),
-        ({"data": "x", "symbols": ()}, "must name its day and its symbols"),
+        ({"data": "x", "symbols": (), "universe": ""}, "must name its day and its symbols"),
     ],
 )
 def test_a_malformed_request_does_not_exist(changed, words) -> None:
@@ -80,3 +81,16 @@ def test_a_text_that_rigd_did_not_write_is_refused(text) -> None:
     """A broken request.json or parameter is a ConfigError and nothing else."""
     with pytest.raises(ConfigError, match="must be what rigd wrote"):
         SessionRequest.from_json(text)
+
+
+def test_a_universe_stands_for_the_symbols() -> None:
+    """A session on bar files names symbols, or the universe that they come from."""
+    request = SessionRequest(data="x", day=date(2014, 6, 5), universe="latest")
+    assert request.command_line() == "rigd session --data x --date 2014-06-05 --universe latest"
+
+
+def test_a_request_of_before_the_universe_is_read() -> None:
+    """A stored request without the field names none."""
+    held = json.loads(FULL.to_json())
+    del held["universe"]
+    assert SessionRequest.from_json(json.dumps(held)).universe == ""

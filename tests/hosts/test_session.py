@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 WITHOUT_MARK = {
     "lease_epoch": "a bare number",
+    "lease.json": "which process beats, for this boot alone",
     "sim_broker.log": "stands for the broker's own record, which knows no profile",
 }
 """Outputs of a session that carry no mark, and why."""
@@ -50,11 +52,24 @@ LEFT_BY_OTHERS = {
     "session.json": "rigd session",
     "termination.json": "rigd session",
     "launch.lock": "rigd session",
+    "supervisor.log": "rigd session --supervised",
+    "supervisor.json": "rigd session --supervised",
+    "sim_broker.json": "a simulated broker of its own process",
+    "kill.json": "rigd kill",
     "bot_state.txt": "rigd session",
     "backup.zip": "rigd session",
     "fundamentals.json": "a folder of data with fundamentals",
     "kill_switch.log": "a trip",
     "session/kill_switch.log": "a trip",
+    "symbol_universe.json": "rigd universe build",
+    "archived_universe.json": "rigd universe build",
+    "universe_state.json": "rigd universe build",
+    "universe_raw.json": "rigd universe build",
+    "universe_allowed.json": "rigd universe build",
+    "universe_enriched.json": "rigd universe build",
+    "universe_filtered.json": "rigd universe build",
+    "universe.lock": "rigd universe build",
+    "blocklist.txt": "rigd universe blocklist",
 }
 """Outputs that a session in this process does not leave, and what does."""
 
@@ -77,7 +92,7 @@ def outputs_of(home: Home, bot, folder) -> dict[str, list]:
             ending = output.path_template.rpartition(".")[2]
             paths = list(home.backups.glob(f"*.{ending}"))
         elif "{account}" in output.path_template:
-            paths = [home.sim_broker(str(bot.identity))]
+            paths = [home.runs / output.path_template.format(account=bot.identity)]
         else:
             paths = [registry.path(output.name)]
         found[output.name] = [path for path in paths if path.exists()]
@@ -239,7 +254,9 @@ def test_the_first_run_provisions_the_demo(finished) -> None:
     assert is_provisioned(home)
     made = [path for path in home.env.rglob("*") if path.is_file()]
     assert len(made) >= 7
-    assert {path.stat().st_mode & 0o777 for path in made} == {0o600}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in made}
+    assert modes.pop("kill_access.json") == 0o400
+    assert set(modes.values()) == {0o600}
     rows = [json.loads(x) for x in (home.logs / "provisioning.log").read_text().splitlines()]
     assert {row["profile"] for row in rows} == {"TEST"}
     assert "env/.env_bot.enc" in {row["file"] for row in rows}
@@ -315,6 +332,22 @@ def test_starting_twice_gives_the_same_bot(paced) -> None:
     """A cell that is run again finds the session that runs (one bot, one session)."""
     assert session.start(str(paced.bot.home.root)) is paced
     assert session.start(str(paced.bot.home.root), SAMPLE.to_json()) is paced
+
+
+def test_run_all_a_hundred_times_is_one_engine(paced) -> None:
+    """Cells run again, and also a module loaded again, start no second engine (FAULTS K03)."""
+    root = str(paced.bot.home.root)
+    for _ in range(100):
+        assert session.start(root) is paced
+    before = dict(vars(session))
+    importlib.reload(session)
+    try:
+        with pytest.raises(AlreadyRunning):
+            session.start(root, paced.request.to_json()).wait()
+    finally:
+        vars(session).update(before)
+    assert [thread.name for thread in threading.enumerate()].count("rigd-engine") == 1
+    assert session.start(root) is paced
 
 
 def test_stop_in_the_notebook_is_graceful(paced) -> None:

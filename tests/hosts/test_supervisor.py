@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rigd.hosts import supervisor
 from rigd.hosts.runner import Job
-from rigd.hosts.supervisor import ask_kernel, is_alive, run_environment, run_notebook
+from rigd.hosts.supervisor import (
+    ask_kernel,
+    end_process,
+    is_alive,
+    run_environment,
+    run_notebook,
+)
+from rigd.store.lease import Process, boot, born
 
 PLACES = {"home": Path("/h"), "kernels": Path("/k"), "runtime": Path("/r")}
 
@@ -172,3 +182,79 @@ def test_the_tests_runner_is_a_child_in_the_checkout(monkeypatch, tmp_path) -> N
     assert seen["command"][1:] == ["-m", "tests.integration_test_runner"]
     assert (seen["env"], seen["cwd"]) == ({"RIGD_HOME": "/h"}, tmp_path)
     assert supervisor.kept_of({"PATH": "/bin", "SMTP_PASS": "hunter2"}) == {"PATH": "/bin"}
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    """A child that sleeps and ignores every request to end."""
+    code = "import signal, sys, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\n"
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-c", code + "print(flush=True)\nsys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_process_is_ended_and_proven_dead(stopped) -> None:
+    """Also one that is stopped: on return it is gone."""
+    with sleeper() as child:
+        which = Process(pid=child.pid, born=born(child.pid), boot=boot())
+        if stopped:
+            child.send_signal(signal.SIGSTOP)
+        assert end_process(which)
+        assert not which.lives
+        assert child.wait() == -signal.SIGKILL
+    assert end_process(which)
+
+
+def test_a_process_does_not_end_itself() -> None:
+    """An engine in the same process, as in a notebook run by hand, is nobody to be ended."""
+    assert not end_process(Process.this())
+
+
+def test_nobody_else_is_hit_when_a_number_is_used_again() -> None:
+    """The start is compared before the signal is sent: the dead one's namesake lives on."""
+    with sleeper() as child:
+        namesake = Process(pid=child.pid, born=born(child.pid) - 1, boot=boot())
+        assert end_process(namesake)
+        assert child.poll() is None
+        child.kill()
+
+
+def test_a_process_of_somebody_else_is_not_said_to_be_dead(monkeypatch) -> None:
+    """Without the right to end it there is no proof."""
+
+    def denied(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", denied)
+    with sleeper() as child:
+        assert not end_process(Process(pid=child.pid, born=born(child.pid), boot=boot()))
+        child.kill()
+
+
+def test_a_run_that_must_end_ends_with_all_that_it_started(job, monkeypatch, tmp_path) -> None:
+    """When the tick says so, the child and its own children are killed at once."""
+    pids = tmp_path / "pids"
+    child_that(
+        monkeypatch, tmp_path, f"sleep 100 & echo $! > {pids}.new; mv {pids}.new {pids}; wait"
+    )
+    code, _ = run_it(job, on_tick=pids.exists)
+    assert code == -signal.SIGKILL
+    assert born(int(pids.read_text())) is None
+
+
+def test_100_crash_cycles_leave_nothing_behind(job, monkeypatch, tmp_path) -> None:
+    """No process, no open file and no memory stays of runs that were ended (K15)."""
+    child_that(monkeypatch, tmp_path, "sleep 100 & wait")
+    run_it(job, on_tick=lambda: True)
+    here = psutil.Process()
+    before = here.num_fds(), here.memory_info().rss
+    for _ in range(100):
+        assert run_it(job, on_tick=lambda: True)[0] == -signal.SIGKILL
+    assert here.children(recursive=True) == []
+    assert here.num_fds() <= before[0] + 5
+    assert here.memory_info().rss <= before[1] + 10 * 2**20

@@ -265,7 +265,7 @@ def test_a_flag_that_appears_during_a_session_changes_nothing(tmp_path, monkeypa
     ran = engine(home, replace(ONE_SYMBOL, speed=600.0), WatchingClock(raise_it))
     asyncio.run(ran.run())
     (alert,) = [e.record for e in ran.entries() if isinstance(e.record, AlertRaised)]
-    assert (alert.topic, "refused" in alert.text) == ("test_mode", True)
+    assert (alert.event, alert.critical, "refused" in alert.text) == ("test_mode", False, True)
     assert flags_of(home).tests() == ()
     assert not home.dry.runs.exists()
     rows = json.loads((ran.place.folder / "trade_history.json").read_bytes())

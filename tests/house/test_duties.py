@@ -44,6 +44,7 @@ DUTIES: dict[str, tuple[str, str]] = {
     "session_report": ("rigd.reporting.report", ""),
     "auto_backup": ("rigd.store.backup", "back_up"),
     "log_rotation": ("rigd.store.rotation", "rotate"),
+    "finnhub_screener": ("rigd.screener.universe", "select"),
 }
 """Script of the documents: module that has its duty, and a name that it must offer."""
 
@@ -71,6 +72,12 @@ def test_no_script_of_the_documents_stands_beside_the_packages() -> None:
         f"{script}.py" for script in ("float_bot", "env_bot", "main_bot", "stop_bot")
     }
     assert not [stem for stem in stems if stem.startswith("utils_")]
+
+
+@pytest.mark.parametrize("module", ["pool", "universe", "criteria", "blocklist", "build"])
+def test_the_screener_modules_are_importable(module: str) -> None:
+    """What finnhub_screener and its modules did is in the package screener (MM8)."""
+    assert import_module(f"rigd.screener.{module}")
 
 
 def test_settings_keys_and_paths_start_no_process() -> None:

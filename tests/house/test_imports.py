@@ -53,6 +53,16 @@ def test_help_is_light() -> None:
     assert not loaded_by(code).intersection({*HEAVY, "numpy", "scipy", "papermill", "pyarrow"})
 
 
+def test_the_kill_is_light_and_alone() -> None:
+    """`rigd kill` loads neither a heavy library nor a part of rigd that may be what is broken."""
+    loaded = loaded_by("import rigd.cli.app, rigd.cli.kill")
+    heavy = {*HEAVY, "numpy", "pydantic", "pyarrow", "papermill", "exchange_calendars", "ipykernel"}
+    assert not loaded & {*heavy, "widgets", "voila", "tornado", "cryptography"}
+    parts = ("access", "config.schema", "engine", "ledger", "reporting", "market.feed", "vault")
+    broken = tuple(f"rigd.{part}" for part in parts)
+    assert [name for name in loaded if name.startswith(broken)] == []
+
+
 def test_the_package_runs_as_a_module() -> None:
     """``python -m rigd`` is the one entry point and shows the commands."""
     shown = subprocess.run(
@@ -136,6 +146,7 @@ TABLES = ("rigd/store/registry.py", "rigd/store/control.py")
 
 ON_BEHALF = {
     "rigd/hosts/engine_run.py": "opens the files of a session and hands the open door on",
+    "rigd/hosts/latch.py": "trips the risk state where no session runs (`rigd kill`)",
     "rigd/hosts/operator.py": "resets the risk state where no session runs (`rigd risk reset`)",
 }
 """Modules that name an owner other than themselves, with the reason."""
@@ -158,7 +169,7 @@ def test_each_writer_writes_under_its_own_name() -> None:
 
 def test_each_output_has_one_owner_that_exists() -> None:
     """A row of the output table names one module; a module of a later version is listed here."""
-    later = {"rigd.engine.watchdog"}
+    later: set[str] = set()
     owners = {output.writer for output in OUTPUTS}
     there = {dotted(module) for module in PRODUCT}
     assert owners - there == later & owners, "owners without a module"

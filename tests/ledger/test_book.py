@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from rigd.core.errors import LedgerError
+from rigd.core.errors import LedgerError, StorageError
 from rigd.core.events import CandidateJudged, Entry, Outcome, SessionResumed, Stage
 from rigd.core.orders import ExecType
 from rigd.core.values import Direction, Side
@@ -210,6 +210,30 @@ def test_a_database_of_something_else_is_refused():
     connection.execute("CREATE TABLE other(x)")
     with pytest.raises(LedgerError, match="other tables"):
         Ledger(connection, identity=BOT, account=ACCOUNT)
+
+
+def test_a_full_disk_is_told_as_one_and_posts_nothing_of_the_record():
+    """SQLite has rolled back by itself then (FAULTS M15); with room again the record is posted."""
+    connection = connect()
+    books = Ledger(connection, identity=BOT, account=ACCOUNT)
+    post_all(books, started())
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    held = []
+
+    def post(seq: int) -> int:
+        held.append((seq, books.canonical_dump()))
+        return books.post(entry(seq, fill(str(seq), Side.BUY, "1", "10", minute=1)), KEY)
+
+    with pytest.raises(StorageError, match="disk is full") as caught:
+        sum(map(post, range(2, 1000)))
+    seq, before = held[-1]
+    assert "free disk space" in caught.value.fix
+    assert not connection.in_transaction
+    assert books.canonical_dump() == before
+    connection.execute("PRAGMA max_page_count=1000000")
+    assert post(seq) == 1
+    assert books.check() == []
 
 
 def test_an_amount_beyond_64_bits_is_refused_whole():

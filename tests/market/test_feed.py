@@ -191,3 +191,23 @@ def test_reading_csv_imports_no_heavy_library(tmp_path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert found.stdout == "[]\n"
+
+
+def test_another_source_fills_in_what_the_feed_does_not_know() -> None:
+    """The previous session's volume, else the universe's average (SPEC §3a.9); never its close."""
+    own = feed(references={"SPY": Reference(previous_close=10.0, previous_volume=5.0)})
+    known = {
+        "SPY": Reference(previous_close=99.0, previous_volume=7.0, market_cap=3e9),
+        "IBM": Reference(previous_close=99.0, previous_volume=8.0),
+        "BAC": Reference(previous_volume=9.0),
+    }
+    filled = own.with_known(known)
+    assert filled.reference("SPY") == Reference(
+        previous_close=10.0, previous_volume=5.0, market_cap=3e9
+    )
+    assert filled.reference("IBM") == Reference(previous_volume=8.0)
+    assert filled.reference("BAC") == Reference()
+    assert filled.bars == own.bars
+    assert filled.digest != own.digest
+    assert own.with_known({}) is own
+    assert filled.with_known(known) is filled

@@ -3,16 +3,21 @@ from __future__ import annotations
 import csv
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from rigd.core.emergencies import Emergency
 from rigd.core.errors import LogicError
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     NoteMade,
     Record,
@@ -24,7 +29,17 @@ from rigd.core.events import (
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrdStatus
-from rigd.reporting.logs import ALWAYS_WRITTEN, LOG_FIELDS, LOGS, SessionLogs, session_logs
+from rigd.core.values import BotIdentity, Profile
+from rigd.reporting.logs import (
+    ALWAYS_WRITTEN,
+    LOG_FIELDS,
+    LOGS,
+    SessionLogs,
+    session_logs,
+    tell_universe,
+)
+from rigd.reporting.telling import Level
+from tests.factories import settings
 from tests.fakes.outputs import FakeOutputs
 from tests.reporting.journals import Writer, intent, session, started, updated, with_settings
 
@@ -103,6 +118,10 @@ def test_boot_rows_stand_in_order_in_the_main_log() -> None:
     ]
 
 
+def met(event: Emergency) -> EmergencyMet:
+    return EmergencyMet(event=event, state=BotState.TRADING, response="x", detail="x")
+
+
 def test_each_system_log_shows_its_events() -> None:
     """Kills, commands, defense, starts and stops go to the logs of document 070."""
     entries = after(
@@ -114,13 +133,17 @@ def test_each_system_log_shows_its_events() -> None:
         StateChanged(previous=BotState.IDLE, state=BotState.EMERGENCY_CLOSING, reason="kill"),
         NoteMade(topic="defense_mode", text="entered"),
         NoteMade(topic="vix", text="17.74"),
+        met(Emergency.KILL),
+        met(Emergency.BROKER_DOWN),
+        DefenseChanged(on=True, trigger="drawdown", detail="x", limits=()),
+        AlertRaised(critical=True, event="manual kill", text="x"),
     )
     seen = {name: [row["seq"] for row in rows(name, entries)] for name in LOGS}
-    assert seen["kill_switch.log"] == [2, 3, 4, 7]
-    assert seen["disaster_mode.log"] == [1, 2, 3, 8]
+    assert seen["kill_switch.log"] == [2, 3, 4, 7, 10]
+    assert seen["disaster_mode.log"] == [1, 2, 3, 8, 10, 11, 12]
     assert seen["start_log"] == [1, 6]
     assert seen["stop_log"] == [3, 4, 5]
-    assert seen["main_bot.log"] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert seen["main_bot.log"] == list(range(1, 14))
 
 
 def test_router_and_screener_share_the_verdicts() -> None:
@@ -226,3 +249,50 @@ def test_appended_logs_equal_the_rebuilt_ones_and_repeat_nothing() -> None:
         projection.advance(entry)
     standing = {n: c for n, c in outputs.files.items() if not n.startswith("session/")}
     assert standing == session_logs(session())
+
+
+def universe_row(outputs: FakeOutputs, level: Level = Level.INFO, **keys: object) -> None:
+    tell_universe(
+        outputs,
+        at=datetime(2014, 3, 28, 21, tzinfo=UTC),
+        level=level,
+        event="universe_published",
+        number=2,
+        bot=BotIdentity(
+            entity_code="RIGD", jurisdiction_code="USA", broker_code="SIM", bot_id="01"
+        ),
+        profile=Profile.TEST,
+        message="3 symbols published",
+        details={"version": "ab"},
+        settings=settings(**keys),
+    )
+
+
+def test_a_row_of_the_universe_has_the_schema_of_every_log() -> None:
+    """It goes to screener.log, under a name that no session has (L5)."""
+    outputs = FakeOutputs()
+    universe_row(outputs)
+    (line,) = outputs.lines("screener.log")
+    row = json.loads(line)
+    assert list(row) == [field.name for field in LOG_FIELDS]
+    assert (row["timestamp"], row["session"], row["seq"]) == ("2014-03-28T21:00:00Z", "universe", 2)
+    assert (row["bot"], row["profile"], row["broker"]) == ("RIGD_USA_SIM_01", "TEST", "SIM")
+
+
+def test_a_csv_log_gets_its_title_once() -> None:
+    """LOG_FORMAT decides the form, as for a session's rows."""
+    outputs = FakeOutputs()
+    for _ in range(2):
+        universe_row(outputs, LOG_FORMAT="csv")
+    title, *lines = list(csv.reader(outputs.lines("screener.log")))
+    assert title == [field.name for field in LOG_FIELDS]
+    assert len(lines) == 2
+
+
+def test_a_row_of_the_universe_may_be_too_quiet() -> None:
+    """DEBUG_LOG_LEVEL names the quietest row that is written."""
+    outputs = FakeOutputs()
+    universe_row(outputs, DEBUG_LOG_LEVEL="warning")
+    assert outputs.writes == []
+    universe_row(outputs, Level.WARNING, DEBUG_LOG_LEVEL="warning")
+    assert len(outputs.lines("screener.log")) == 1

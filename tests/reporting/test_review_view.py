@@ -37,7 +37,7 @@ def test_the_lifecycle_has_states_commands_and_changes_in_order() -> None:
             session_cap=Decimal(1),
             limits=(),
         ),
-        AlertRaised(topic="test_mode", text="test_mode.flag refused"),
+        AlertRaised(critical=False, event="test_mode", text="test_mode.flag refused"),
         CommandObeyed(command=Command.STOP, source="f", signed=True, by="me", why="enough"),
         intent("A"),
     )
@@ -79,7 +79,9 @@ def test_errors_are_told_with_their_exception() -> None:
         context="strategy step",
         fatal=False,
     )
-    entries = journal(updated("A", OrdStatus.NEW), error, AlertRaised(topic="x", text="y"))
+    entries = journal(
+        updated("A", OrdStatus.NEW), error, AlertRaised(critical=True, event="x", text="y")
+    )
     rows = review_view.errors_table(entries).rows
     assert [row[1] for row in rows] == ["error_captured", "alert"]
     assert rows[0][2].endswith(": division by zero")

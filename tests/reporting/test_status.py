@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rigd.core.events import RiskModeChanged, RiskTripped
+from rigd.core.events import DefenseChanged, RiskModeChanged, RiskTripped
 from rigd.core.lifecycle import RiskMode
 from rigd.reporting.status import LABEL, Live, PositionLine, StatusFold
 from tests.fakes.outputs import FakeOutputs
@@ -138,3 +138,15 @@ def test_changes_of_state_are_rows_of_the_system_log() -> None:
             fold.advance(entry)
     events = [json.loads(line)["event"] for line in outputs.lines("system_logs.log")]
     assert events == ["session_started", "state_changed", "session_closed"]
+
+
+def test_defense_mode_shows_with_its_limits() -> None:
+    """S15: on as soon as the journal says so, with the limits in force since then."""
+    journal = Writer()
+    journal.add(0, started())
+    assert published(journal.entries)["defense_mode"] is False
+    limits = (("max_trades", "2"),)
+    journal.add(5, DefenseChanged(on=True, trigger="drawdown", detail="x", limits=limits))
+    status = published(journal.entries)
+    assert status["defense_mode"] is True
+    assert "max_trades" in json.dumps(status)

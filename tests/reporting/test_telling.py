@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from rigd.core.emergencies import Emergency
 from rigd.core.events import (
     RECORD_TYPES,
+    AlertRaised,
     CancelIntent,
     Command,
     CommandObeyed,
+    DefenseChanged,
+    EmergencyMet,
     ErrorCaptured,
     NoteMade,
     Reconciled,
@@ -17,6 +21,7 @@ from rigd.core.events import (
     RiskTripped,
     SelfChecked,
 )
+from rigd.core.lifecycle import BotState
 from rigd.core.orders import OrdStatus, Purpose
 from rigd.core.values import Side
 from rigd.reporting.telling import TELLERS, Level, Memory, Told, tell
@@ -144,3 +149,49 @@ def test_the_whole_session_can_be_told() -> None:
         assert answer is not None
         assert answer.message
         assert "\n" not in answer.message
+
+
+@pytest.mark.parametrize(
+    ("record", "event", "level", "message"),
+    [
+        (
+            EmergencyMet(
+                event=Emergency.DATA_DOWN,
+                state=BotState.TRADING,
+                response="collared graceful close → stopped",
+                detail="token=hunter22",
+            ),
+            "emergency",
+            Level.WARNING,
+            "data down in state trading: collared graceful close → stopped; token=",
+        ),
+        (
+            AlertRaised(critical=True, event="data down", text="token=hunter22"),
+            "alert",
+            Level.ERROR,
+            "alert: data down: token=",
+        ),
+        (
+            AlertRaised(critical=False, event="missing fill", text="token=hunter22"),
+            "alert",
+            Level.WARNING,
+            "alert: missing fill: token=",
+        ),
+        (
+            DefenseChanged(
+                on=True, trigger="drawdown", detail="token=hunter22", limits=(("max_trades", "2"),)
+            ),
+            "defense_mode",
+            Level.WARNING,
+            "defense mode on by drawdown: token=",
+        ),
+    ],
+)
+def test_emergencies_alerts_and_defense_are_told_without_secrets(
+    record, event, level, message
+) -> None:
+    """S23: every safety action is a row, as loud as it is."""
+    found = told(record)
+    assert (found.event, found.level) == (event, level)
+    assert found.message.startswith(message)
+    assert "hunter22" not in f"{found.message}{found.details}"

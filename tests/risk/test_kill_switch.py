@@ -19,7 +19,9 @@ from rigd.risk.kill_switch import (
     Trip,
     reset,
     self_check,
+    trip,
     unreadable,
+    worst,
 )
 from tests.factories import settings
 
@@ -344,3 +346,47 @@ def test_another_limit_counts_from_now_on_and_opens_no_latch() -> None:
     for bad in ("0", "-0.1", "1.1", "NaN"):
         with pytest.raises(ConfigError):
             kill.set_limit(D(bad))
+
+
+def test_a_kill_from_outside_trips_and_keeps_the_days_counter() -> None:
+    """The latch closes with its cause; what the day has lost so far still counts."""
+    before = LatchState(day=date(2024, 3, 4), session=2, latest=Decimal(-7), equity=Decimal(1000))
+    at = datetime(2024, 3, 4, 15, tzinfo=UTC)
+    after = trip(before, cause=Cause.KILLED, detail="fire", at=at)
+    assert (after.tripped, after.cause, after.detail, after.at) == (True, "killed", "fire", at)
+    assert (after.day, after.session, after.latest, after.equity) == (
+        before.day,
+        before.session,
+        before.latest,
+        before.equity,
+    )
+    assert LatchState.from_json(after.to_json()) == after
+    assert trip(after, cause=Cause.CRASH_LOOP, detail="again", at=at) == after
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "worse"),
+    [
+        ("-100", "-90", "-100"),
+        ("-90", "-100", "-100"),
+        ("5", "7", "5"),
+        ("-90", None, "-90"),
+        (None, "-90", None),
+        ("NaN", "-90", "NaN"),
+        ("-90", "NaN", "NaN"),
+        ("-90", "-Infinity", "-Infinity"),
+    ],
+)
+def test_the_worse_of_our_count_and_the_brokers_counts(ours, theirs, worse):
+    """FAULTS X04, X05: the lower one; what is no number stays none; ours when theirs is silent."""
+    found = worst(*(None if text is None else D(text) for text in (ours, theirs)))
+    assert str(found) == str(None if worse is None else D(worse))
+
+
+def test_the_days_pnl_is_that_of_all_its_sessions():
+    """SPEC §4: counted per exchange day."""
+    first = switch()
+    observe(first, "-700")
+    second = switch(first.state, session=2)
+    observe(second, "200")
+    assert second.day_pnl == D(-500)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -68,6 +70,35 @@ def test_the_write_ahead_log_is_grown_once_and_leaves_no_trace(tmp_path: Path) -
     assert path.stat().st_size < 2_000_000
     with closing(open_database(tmp_path / "b.db", wal_reserve=False)):
         assert (tmp_path / "b.db-wal").stat().st_size < 100_000
+
+
+def test_a_full_disk_leaves_a_database_without_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens all the same, and what was committed before stays."""
+    with_rows(tmp_path / "a.db").close()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(database, "extend", full)
+    with closing(open_database(tmp_path / "a.db")) as connection:
+        assert not connection.in_transaction
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (3,)
+
+
+def test_the_reserve_hides_no_frame_that_a_crash_left(tmp_path: Path) -> None:
+    """Zeros are added behind the frames of the log: they are all read."""
+    with closing(with_rows(tmp_path / "a.db", 50)) as alive:
+        alive.execute("PRAGMA wal_autocheckpoint=0")
+        alive.execute("INSERT INTO t VALUES(1000)")
+        for ending in ("", "-wal"):
+            content = (tmp_path / f"a.db{ending}").read_bytes()
+            (tmp_path / f"b.db{ending}").write_bytes(content)
+    with closing(open_database(tmp_path / "b.db")) as connection:
+        assert (tmp_path / "b.db-wal").stat().st_size >= CHECKPOINT_PAGES * 4096
+        assert connection.execute("SELECT count(*), max(n) FROM t").fetchone() == (51, 1000)
+        assert pragma(connection, "integrity_check") == "ok"
 
 
 def test_committed_rows_are_there_after_reopening(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from rigd.store import files
 from rigd.store.files import (
     SECRET_MODE,
     LocalFiles,
+    extend,
     make_folder,
     remove,
     remove_tree,
@@ -191,3 +192,36 @@ def test_a_link_in_a_folders_place_is_not_followed(tmp_path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "kept")
     assert remove_tree(tmp_path / "link") is True
     assert (tmp_path / "kept" / "file").exists()
+
+
+def test_a_file_is_extended_with_zeros_and_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds stays; a file that is large enough is not touched."""
+    path = tmp_path / "a.db-wal"
+    path.write_bytes(b"held")
+    recorder = Recorder(monkeypatch)
+    extend(path, 10)
+    assert recorder.calls == ["pwrite", "fsync"]
+    assert path.read_bytes() == b"held" + bytes(6)
+    extend(path, 7)
+    assert recorder.calls == ["pwrite", "fsync"]
+
+
+def test_a_published_file_is_whole_and_costs_no_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old or new content, never a mixture; a failure leaves the old one and no remains."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    files.publish(tmp_path / "lease.json", b"one")
+    files.publish(tmp_path / "lease.json", b"two")
+    assert (tmp_path / "lease.json").read_bytes() == b"two"
+    monkeypatch.setattr(files, "write_all", refuse)
+    with pytest.raises(StorageError, match=r"write lease\.json"):
+        files.publish(tmp_path / "lease.json", b"three")
+    assert [path.name for path in tmp_path.iterdir()] == ["lease.json"]
+    assert (tmp_path / "lease.json").read_bytes() == b"two"

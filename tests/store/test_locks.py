@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError, StorageError
-from rigd.store.locks import Owner, SessionLock, next_epoch, read_owner
+from rigd.store import locks
+from rigd.store.lease import Process, boot, born
+from rigd.store.locks import Owner, SessionLock, current_epoch, next_epoch, read_owner
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -59,7 +63,11 @@ def test_a_second_session_in_the_same_process_is_refused(tmp_path: Path) -> None
     assert not first.held
     with lock(path, "session two"):
         assert read_owner(path) == Owner(
-            pid=os.getpid(), started="2024-03-04T14:00:00Z", what="session two"
+            pid=os.getpid(),
+            started="2024-03-04T14:00:00Z",
+            what="session two",
+            born=born(os.getpid()) or 0,
+            boot=boot(),
         )
 
 
@@ -174,3 +182,70 @@ def test_a_counter_that_holds_no_number_is_refused(tmp_path: Path, content: byte
     with pytest.raises(DataError, match="whole number"):
         next_epoch(path)
     assert path.read_bytes() == content
+
+
+def test_on_a_full_disk_a_lock_can_be_held_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else gets in, although the owner's name could not be written; else it is let go."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(locks, "write_all", full)
+    first = lock(tmp_path / "session.lock")
+    with pytest.raises(StorageError):
+        first.acquire()
+    assert not first.held
+    first.acquire(nameless=True)
+    assert first.held
+    with pytest.raises(AlreadyRunning):
+        lock(tmp_path / "session.lock").acquire(nameless=True)
+    first.release()
+
+
+def test_the_newest_owner_is_read_without_counting(tmp_path: Path) -> None:
+    """Zero before the first; a broken counter is an error, never a number."""
+    path = tmp_path / "lease_epoch"
+    assert current_epoch(path) == 0
+    next_epoch(path)
+    next_epoch(path)
+    assert current_epoch(path) == current_epoch(path) == 2
+    path.write_text("two")
+    with pytest.raises(DataError, match="whole number"):
+        current_epoch(path)
+
+
+def test_an_owner_is_a_process_that_lives_or_not(tmp_path: Path) -> None:
+    """The lock's file tells number, start and boot of who took it."""
+    with lock(tmp_path / "session.lock"):
+        owner = read_owner(tmp_path / "session.lock")
+        assert owner is not None
+        assert owner.process == Process.this()
+
+
+def test_of_many_starters_at_once_exactly_one_owns(tmp_path: Path) -> None:
+    """Two to eight at the same instant, 500 times: one gets the lock, the others its name (K01)."""
+    for turn in range(500):
+        starters = [lock(tmp_path / "session.lock", f"starter {n}") for n in range(2 + turn % 7)]
+        together = threading.Barrier(len(starters))
+        told: list[str] = []
+
+        def begin(
+            starter: SessionLock, together: threading.Barrier = together, told: list[str] = told
+        ) -> None:
+            together.wait()
+            try:
+                starter.acquire()
+            except AlreadyRunning as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=begin, args=(starter,)) for starter in starters]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        owners = [starter for starter in starters if starter.held]
+        assert len(owners) == 1
+        assert len(told) == len(starters) - 1
+        owners[0].release()

@@ -200,3 +200,15 @@ def test_the_package_loads_nothing_heavy() -> None:
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def test_the_files_of_a_universe_lie_among_the_screeners(tmp_path: Path) -> None:
+    """The published file has the name of SPEC §3; a build's stages lie in a folder of its stamp."""
+    door = Registry(Home(tmp_path), stamp="S")
+    screeners = tmp_path / "runs" / "screeners"
+    assert door.path("symbol_universe.json") == screeners / "symbol_universe.json"
+    assert door.path("universe_raw.json") == screeners / "builds" / "S" / "raw.json"
+    assert door.path("archived_universe.json") == screeners / "archive" / "symbol_universe_S.json"
+    assert output("blocklist.txt").writer == "rigd.screener.blocklist"
+    with pytest.raises(LogicError, match="needs a stamp"):
+        registry(tmp_path).path("universe_raw.json")

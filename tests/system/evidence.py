@@ -1,176 +1,21 @@
-"""What a session left behind, read from its files: journal, the broker's own log, the books.
-
-The simulated broker's log is read here line by line as JSON, without the exchange's own code.
-"""
+"""What a session left behind: the product's own judge of crashed sessions, for the system tests."""
 
 from __future__ import annotations
 
-import json
-import re
-from contextlib import closing
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from rigd.hosts.crashes.evidence import (
+    Left,
+    bot_tree,
+    differences,
+    read_broker_log,
+    read_left,
+    session_folders,
+)
 
-from rigd.config.sources import checkout
-from rigd.core.errors import Problem
-from rigd.core.events import Entry, FillRecorded, OrderIntent, SessionClosed, TradeClosed
-from rigd.hosts import records
-from rigd.hosts.books import open_books
-from rigd.hosts.bot import open_bot
-from rigd.store.paths import Home
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What one session of a home left.
-
-    Parameters
-    ----------
-    entries
-        Its journal.
-    broker
-        What happened at the simulated broker, in its order, as its log says.
-    books
-        The ledger's canonical dump.
-    booked
-        The execution at the broker that each trade in the ledger is of.
-    problems
-        What `rigd verify` and `rigd ledger check` would say.
-    """
-
-    entries: tuple[Entry, ...]
-    broker: tuple[dict[str, Any], ...]
-    books: bytes
-    booked: tuple[str, ...]
-    problems: tuple[Problem, ...]
-
-    @property
-    def intents(self) -> list[OrderIntent]:
-        """The orders that were meant."""
-        return [r for _, _, r, _ in self.entries if isinstance(r, OrderIntent)]
-
-    @property
-    def fills(self) -> list[FillRecorded]:
-        """The fills in the journal."""
-        return [r for _, _, r, _ in self.entries if isinstance(r, FillRecorded)]
-
-    @property
-    def trades(self) -> list[TradeClosed]:
-        """The closed trades in the journal."""
-        return [r for _, _, r, _ in self.entries if isinstance(r, TradeClosed)]
-
-    @property
-    def closed(self) -> SessionClosed | None:
-        """The closing record, None when the session has none."""
-        last = self.entries[-1].record if self.entries else None
-        return last if isinstance(last, SessionClosed) else None
-
-    @property
-    def taken(self) -> list[dict[str, Any]]:
-        """The orders that came in at the broker."""
-        return [change for change in self.broker if change["is"] == "taken"]
-
-    @property
-    def executed(self) -> list[dict[str, Any]]:
-        """The executions at the broker."""
-        return [change for change in self.broker if change["is"] == "executed"]
-
-
-def bot_tree(home: Path) -> Path:
-    """Return the one bot's output tree in a home."""
-    found = [path for path in (home / "runs").iterdir() if path.name.startswith("RIGD_")]
-    assert len(found) == 1, found
-    return found[0]
-
-
-def session_folders(home: Path) -> list[Path]:
-    """Return the folders of a home's sessions, by name."""
-    return sorted(path for path in (bot_tree(home) / "sessions").iterdir() if path.is_dir())
-
-
-def read_left(home: Path) -> Left:
-    """Read what the only session of a home left."""
-    bot = open_bot(Home(home), checkout() / "VERSION.md")
-    (folder,) = session_folders(home)
-    with closing(open_books(bot)) as ledger:
-        books = ledger.canonical_dump()
-        posted = ledger.transactions()
-        problems = list(ledger.check())
-    problems += records.verify_record(folder, bot.identity)
-    (log,) = (home / "runs" / "simulated_broker").iterdir()
-    return Left(
-        entries=records.entries_of(folder, bot.identity),
-        broker=tuple(read_broker_log(log)),
-        books=books,
-        booked=tuple(t.row.external_id for t in posted if t.row.symbol),
-        problems=tuple(problems),
-    )
-
-
-def read_broker_log(path: Path) -> list[dict[str, Any]]:
-    """Return the changes in the simulated broker's log, in order; numbers compare by value."""
-    lines = path.read_bytes().rstrip(b"\0").splitlines()
-    changes = [change for line in lines for change in json.loads(line)["data"].get("changes", ())]
-    return [{name: _value(held) for name, held in change.items()} for change in changes]
-
-
-def _value(held: Any) -> Any:
-    if isinstance(held, dict):
-        return {name: _value(inner) for name, inner in held.items()}
-    if isinstance(held, str) and _NUMBER.fullmatch(held):
-        return Decimal(held)
-    return held
-
-
-def differences(left: Left, undisturbed: Left) -> list[str]:
-    """Return how a session that was killed and taken up differs from the undisturbed one.
-
-    Parameters
-    ----------
-    left
-        What it left.
-    undisturbed
-        What the same session left without a crash.
-
-    Returns
-    -------
-    list of str
-        Nothing when books and trades are the same, no order was sent twice and no fill is lost.
-    """
-    rules = (
-        ("the session is closed", left.closed == undisturbed.closed),
-        ("the books are the same", left.books == undisturbed.books),
-        ("the trades are the same", left.trades == undisturbed.trades),
-        ("one order per client id at the broker", _once(_ids(left.taken))),
-        ("one intent per client id", _once([i.cl_ord_id for i in left.intents])),
-        (
-            "the broker has exactly the intended orders",
-            sorted(_ids(left.taken)) == sorted(i.cl_ord_id for i in left.intents),
-        ),
-        ("the broker was asked for the same", left.broker == undisturbed.broker),
-        (
-            "each execution is one fill in the journal",
-            [e["exec_key"] for e in left.executed] == [f.exec_key for f in left.fills],
-        ),
-        (
-            "each execution is one trade in the books",
-            [e["exec_key"] for e in left.executed] == list(left.booked),
-        ),
-        ("the record is whole", not left.problems),
-    )
-    return [rule for rule, kept in rules if not kept]
-
-
-def _ids(taken: list[dict[str, Any]]) -> list[str]:
-    return [change["request"]["cl_ord_id"] for change in taken]
-
-
-def _once(names: list[str]) -> bool:
-    return len(set(names)) == len(names)
+__all__ = [
+    "Left",
+    "bot_tree",
+    "differences",
+    "read_broker_log",
+    "read_left",
+    "session_folders",
+]

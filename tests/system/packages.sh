@@ -3,7 +3,7 @@
 # say which tests are not run, and go on.
 set -euo pipefail
 needed="strace" # names separated by blanks
-uses="the test that kills a session at system calls (tests/system/test_crashes.py)"
+uses="the tests that look at system calls (tests/system/test_crashes.py, test_crashmatrix.py)"
 
 missing=""
 for package in $needed; do

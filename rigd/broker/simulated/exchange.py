@@ -72,6 +72,9 @@ if TYPE_CHECKING:
 STALE_EXIT = "stale_exit"
 """The reason on an exit that filled at the last mark because the session ended (SPEC §3a.8)."""
 
+LAST_MARK = "last_mark"
+"""The reason on an exit that filled at the last mark because nobody plays the market any more."""
+
 _BAR = timedelta(minutes=1)
 
 _OPEN, _THROUGH = 0, 1
@@ -249,11 +252,29 @@ class SimExchange:
             mark = self._book.marks.get(order.request.symbol)
             waits = order.request.ord_type is OrdType.MARKET and not order.request.side.opens
             if waits and mark is not None and order.status not in TERMINAL:
-                self._fill(order, price_from_float(mark), session.now, synthetic=True)
+                self._fill(order, price_from_float(mark), session.now, synthetic=STALE_EXIT)
         self._expire_all("session_over")
         session.moment = _ENDED
         self._ended.add(session.key)
         self._commit("end", {})
+
+    def fill_at_marks(self) -> None:
+        """Fill the exits that wait at market at the last marks: nobody plays the market any more.
+
+        For whoever closes an account whose engine is dead. At an exchange the market would go on;
+        here it stands still with its player. These fills have no slippage and are marked synthetic;
+        a symbol of which no mark is known fills at the position's average price. Entries and
+        resident orders are left alone.
+        """
+        session = self._present()
+        if not session.is_open:
+            return
+        for order in list(self._book.working.values()):
+            waits = order.request.ord_type is OrdType.MARKET and not order.request.side.opens
+            if waits and order.status not in TERMINAL:
+                price = self._last_price(order.request.symbol)
+                self._fill(order, price, session.now, synthetic=LAST_MARK)
+        self._commit("marks", {})
 
     # Orders: what a broker's client asks.
 
@@ -471,6 +492,10 @@ class SimExchange:
         )
         self._fill(order, price_from_float(price), start, part=self._first_part(order))
 
+    def _last_price(self, symbol: str) -> Decimal:
+        mark = self._book.marks.get(symbol)
+        return self._book.holdings[symbol].avg_px if mark is None else price_from_float(mark)
+
     def _first_part(self, order: Order) -> Decimal | None:
         """Return what a market entry gets at its first open when it is drawn to fill in two."""
         request = order.request
@@ -499,9 +524,12 @@ class SimExchange:
         at: datetime,
         *,
         part: Decimal | None = None,
-        synthetic: bool = False,
+        synthetic: str = "",
     ) -> None:
-        """Fill an order, one that reduces a position never beyond it; then settle its siblings."""
+        """Fill an order, one that reduces a position never beyond it; then settle its siblings.
+
+        `synthetic` is the reason of a fill that the market did not make.
+        """
         request = order.request
         qty = min(order.leaves_qty, part) if part is not None else order.leaves_qty
         if not request.side.opens:
@@ -514,8 +542,8 @@ class SimExchange:
                 price=price,
                 commission=money(notional(price, qty) * self._model.commission_fraction),
                 ts=at,
-                synthetic=synthetic,
-                reason=STALE_EXIT if synthetic else "",
+                synthetic=bool(synthetic),
+                reason=synthetic,
             )
         )
         if request.oco_group:

@@ -70,6 +70,10 @@ EVIDENCE = ("ack", "event", "find", "reconcile", "not sent", "not found")
 """What may end an unknown outcome, beside an execution (I-06)."""
 
 
+GIVEN_UP = ("not sent", "not found")
+"""Evidence that an order is not at the broker and never will be."""
+
+
 @dataclass(slots=True)
 class Meant:
     """One order of ours as the records tell it."""
@@ -174,7 +178,7 @@ class Account:
         order.in_doubt = record.in_doubt
         order.answered = order.answered or not record.in_doubt
         order.not_sent = order.not_sent or (
-            record.status is OrdStatus.REJECTED and record.evidence != "reject"
+            record.status is OrdStatus.REJECTED and record.evidence in GIVEN_UP
         )
 
     def _fill(self, record: FillRecorded) -> None:

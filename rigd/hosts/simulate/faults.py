@@ -116,7 +116,7 @@ MENU: Mapping[Fault, Spec] = MappingProxyType({
     Fault.GATEWAY_TIMEOUT: Spec("network", 0.1, "504 after the request was accepted"),
     Fault.GARBAGE: Spec("network", 0.1, "the answer makes no sense"),
     Fault.RATE_LIMITED: Spec("network", 0.1, "429: refused, to be asked again later"),
-    Fault.DELAYED: Spec("network", 0.3, "a request arrives after the client gave up"),
+    Fault.DELAYED: Spec("network", 0.95, "a request arrives after the client gave up"),
     Fault.READ_FAILS: Spec("network", 0.05, "a question has no answer"),
     Fault.STREAM_DROP: Spec("network", 0.08, "the stream is cut: what it told meanwhile is lost"),
     Fault.STREAM_REPLAY: Spec("network", 0.08, "the stream tells the day again"),

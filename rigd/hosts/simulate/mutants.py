@@ -463,7 +463,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         name="start before reconcile",
         owner=session.Session,
-        attribute="_reconcile",
+        attribute="reconcile",
         bug=_trade_before_reconciled,
     ),
     Mutant(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from rigd.core.events import FillRecorded, Reconciled, SessionStarted, StateChanged
-from rigd.core.lifecycle import BotState, may_follow
+from rigd.core.lifecycle import BotState, RiskMode, may_follow
 from rigd.core.money import ZERO, notional, price_from_float
 from rigd.core.orders import ExecType, OrdStatus, Purpose
 from rigd.hosts.simulate.account import Account
@@ -360,6 +360,8 @@ class Oracle:
         late = killed is not None and world.clock.monotonic() > killed + KILL_S
         self._require(not late, "I-12", f"{name} is sent after the kill")
         self._require(not self.closing, "I-12", f"{name} is sent while closing")
+        mode = self.account.mode
+        self._require(mode is RiskMode.ACTIVE, "I-12", f"{name} is sent in risk mode {mode}")
         latched = world.disk.latch.tripped
         self._require(not latched, "I-12", f"{name} is sent while the latch is closed")
         over = [o.intent.cl_ord_id for o in self.account.orders.values() if o.overfilled]

@@ -189,7 +189,7 @@ def _personality(numbers: np.random.Generator) -> Personality:
     coins = numbers.random(6)
     return Personality(
         idempotent=bool(coins[0] < 0.5),
-        authoritative=bool(coins[1] < 0.6),
+        authoritative=bool(coins[1] < 0.5),
         replaces=bool(coins[2] < 0.8),
         stops=bool(coins[3] < 0.85),
         guards_positions=bool(coins[4] < 0.5),

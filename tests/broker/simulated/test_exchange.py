@@ -796,3 +796,55 @@ def test_trailing_stop_and_target_are_one_group() -> None:
     found = exchange.find("T")
     assert found is not None
     assert found.ord_status is OrdStatus.CANCELED
+
+
+class TestNobodyPlays:
+    """The market stands still because its player is dead, and a person closes the account."""
+
+    def test_exits_fill_at_the_last_mark_without_slippage(self) -> None:
+        """The last close of the bars, marked synthetic; the session stays open."""
+        exchange = long_position(SLIPPING)
+        exchange.trade_through(minute_of(0, AAA=(50.0, 51.0, 49.0, 49.5)))
+        exchange.submit(order("X", Side.SELL))
+        exchange.fill_at_marks()
+        found = exchange.find("X")
+        assert found is not None
+        assert (found.ord_status, found.avg_px) == (OrdStatus.FILLED, Decimal("49.5"))
+        assert found.reason == "last_mark"
+        assert exchange.fills(OPENS)[-1].synthetic
+        assert exchange.positions() == []
+        assert exchange.clock().is_open
+
+    def test_a_symbol_without_a_mark_fills_at_its_average_price(self) -> None:
+        """After a restart the marks of a position that never traded on are not known."""
+        log = ListLog()
+        long_position(log=log)
+        again = exchange_on(log, begun=False)
+        again._book.marks.clear()
+        again.submit(order("X", Side.SELL))
+        again.fill_at_marks()
+        assert prices(again)[-1] == Decimal(50)
+
+    def test_entries_and_resident_orders_are_left_alone(self) -> None:
+        """Nobody gets a position from a market that does not move."""
+        exchange = long_position()
+        bracket(exchange, Side.SELL, "45", "60")
+        exchange.submit(order("E2", symbol="BBB"))
+        before = len(exchange.open_orders())
+        exchange.fill_at_marks()
+        assert len(exchange.open_orders()) == before == 3
+
+    def test_what_it_filled_outlives_the_process(self) -> None:
+        """The fill is durable before the caller hears of it."""
+        log = ListLog()
+        exchange = long_position(log=log)
+        exchange.submit(order("X", Side.SELL))
+        exchange.fill_at_marks()
+        assert exchange_on(log, begun=False).positions() == []
+
+    def test_after_the_session_it_does_nothing(self) -> None:
+        """What is closed stays closed."""
+        exchange = long_position()
+        exchange.end_session()
+        exchange.fill_at_marks()
+        assert len(prices(exchange)) == 1

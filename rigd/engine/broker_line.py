@@ -1,0 +1,180 @@
+"""The one way from the engine to the broker: reads and cancels are repeated, orders never.
+
+It keeps count of what the watchdog wants to know: since when the broker has not answered, and
+whether the repetitions were used up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from rigd.core.errors import (
+    BrokerError,
+    OrderRejected,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+)
+from rigd.net.retry import Backoff, retried
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from rigd.core.orders import (
+        Account,
+        BrokerClock,
+        BrokerEvent,
+        BrokerPosition,
+        CancelAck,
+        Capabilities,
+        Fill,
+        OrderRequest,
+        OrderSnapshot,
+    )
+    from rigd.core.ports import Broker, Clock, ControlClock
+    from rigd.core.values import SelfCheck
+
+_T = TypeVar("_T")
+
+_SILENT = (Unavailable, OutcomeUnknown, RateLimited)
+"""What says that no answer came; every other answer, a refusal too, shows that the broker lives."""
+
+
+class BrokerLine:
+    """A broker with its line watched; implements `core.ports.Broker`.
+
+    Parameters
+    ----------
+    broker
+        The adapter.
+    market
+        The clock by which an outage is measured.
+    control
+        The clock on which a repetition waits.
+    retry_limit
+        API_RETRY_LIMIT: how often a read or a cancel is repeated. While the broker has not
+        answered since, nothing is repeated again.
+    """
+
+    def __init__(
+        self, broker: Broker, market: Clock, control: ControlClock, retry_limit: int
+    ) -> None:
+        self._broker = broker
+        self._market = market
+        self._control = control
+        self._backoff = Backoff(limit=retry_limit)
+        self._once = Backoff(limit=0)
+        self.failing_since: datetime | None = None
+        self.failures = 0
+        self.exhausted = False
+
+    def set_retry_limit(self, retry_limit: int) -> None:
+        """Replace API_RETRY_LIMIT, from the next call on."""
+        self._backoff = Backoff(limit=retry_limit)
+
+    @property
+    def adapter(self) -> Broker:
+        """The broker itself, for those that measure it."""
+        return self._broker
+
+    @property
+    def name(self) -> str:
+        """The broker's code."""
+        return self._broker.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the broker can do."""
+        return self._broker.capabilities
+
+    async def connect(self) -> None:
+        """Open the connection."""
+        await self._broker.connect()
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._broker.close()
+
+    async def self_check(self) -> SelfCheck:
+        """Check credentials, account and clock."""
+        return await self._broker.self_check()
+
+    async def submit(self, request: OrderRequest) -> OrderSnapshot:
+        """Send an order: exactly one attempt on the wire."""
+        return await self._send(self._broker.submit(request))
+
+    async def replace(self, cl_ord_id: str, new: OrderRequest) -> OrderSnapshot:
+        """Replace a working order: exactly one attempt on the wire."""
+        return await self._send(self._broker.replace(cl_ord_id, new))
+
+    async def cancel(self, cl_ord_id: str) -> CancelAck:
+        """Ask to cancel an order; asked again when no answer came."""
+        return await self._ask(lambda: self._broker.cancel(cl_ord_id))
+
+    async def find(self, cl_ord_id: str) -> OrderSnapshot | None:
+        """Look an order up by our id."""
+        return await self._ask(lambda: self._broker.find(cl_ord_id))
+
+    async def open_orders(self) -> list[OrderSnapshot]:
+        """Return every working order of the account."""
+        return await self._ask(self._broker.open_orders)
+
+    async def fills(self, since: datetime) -> list[Fill]:
+        """Return every execution at or after `since`."""
+        return await self._ask(lambda: self._broker.fills(since))
+
+    async def positions(self) -> list[BrokerPosition]:
+        """Return the broker's positions."""
+        return await self._ask(self._broker.positions)
+
+    async def account(self) -> Account:
+        """Return the broker's count of the money."""
+        return await self._ask(self._broker.account)
+
+    async def clock(self) -> BrokerClock:
+        """Return the broker's time."""
+        return await self._ask(self._broker.clock)
+
+    def poll(self) -> list[BrokerEvent]:
+        """Return and forget the events that arrived."""
+        return self._broker.poll()
+
+    async def _send(self, sent: Awaitable[OrderSnapshot]) -> OrderSnapshot:
+        try:
+            snapshot = await sent
+        except OrderRejected:
+            self._answered()
+            raise
+        except BrokerError as error:
+            self._note(error)
+            raise
+        self._answered()
+        return snapshot
+
+    async def _ask(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            answer = await retried(
+                ask,
+                backoff=self._once if self.exhausted else self._backoff,
+                clock=self._control,
+                retryable=_SILENT,
+                failed=self._note,
+            )
+        except _SILENT:
+            self.exhausted = True
+            raise
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
+        if self.failing_since is not None:
+            self.failing_since = None
+            self.failures = 0
+            self.exhausted = False
+
+    def _note(self, error: BaseException) -> None:
+        if isinstance(error, _SILENT):
+            self.failures += 1
+            if self.failing_since is None:
+                self.failing_since = self._market.now()

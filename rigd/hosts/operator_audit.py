@@ -1,0 +1,43 @@
+"""operator_audit.log: who did what beside a session, when and why; one line each."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING
+
+from rigd.core.clock import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rigd.core.ports import Clock
+    from rigd.store.registry import Registry
+
+WRITER = "rigd.hosts.operator_audit"
+
+
+def name() -> str:
+    """Return who is at the keyboard, as the operating system says."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def audit(registry: Registry, clock: Clock, event: str, fields: Mapping[str, object]) -> None:
+    """Append one row.
+
+    Parameters
+    ----------
+    registry
+        The door to the output files.
+    clock
+        Says when.
+    event
+        What was done, such as ``flags_cleared``.
+    fields
+        What else belongs to it.
+    """
+    row = {"timestamp": iso(clock.now()), "event": event, "by": name(), **fields}
+    registry.append_line("operator_audit.log", json.dumps(row, sort_keys=True), writer=WRITER)

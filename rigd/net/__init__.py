@@ -1,0 +1,1 @@
+"""Retry on our own clock, so that a simulated day repeats itself."""
