@@ -63,11 +63,12 @@ class KillAccess:
         """Where a person reaches the broker without us."""
         return CONTACTS.get(self.identity.broker_code, "your broker's own site or phone")
 
-    def text(self) -> bytes:
-        """Return the file's content."""
+    def text(self, *, test_mode: bool = False) -> bytes:
+        """Return the file's content, that of a dry run marked."""
         fields = {
             "bot": str(self.identity),
             "profile": self.profile.value,
+            "test_mode": test_mode,
             "seed": self.seed,
             "model": {name: str(value) for name, value in asdict(self.model).items()},
         }
@@ -77,7 +78,7 @@ class KillAccess:
 def leave_access(home: Home, access: KillAccess) -> None:
     """Write the file, unless it says the same already."""
     path = _path(home)
-    content = access.text()
+    content = access.text(test_mode=home.test_mode)
     if not (path.exists() and path.read_bytes() == content):
         replace(path, content, MODE)
 

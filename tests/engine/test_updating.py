@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from rigd.config.digest import digest
 from rigd.config.hot import Offer, Refusal
+from rigd.core.emergencies import Emergency
 from rigd.core.events import (
     AlertRaised,
     CandidateJudged,
     Command,
+    DefenseChanged,
+    EmergencyMet,
     OrderIntent,
     SessionStarted,
     SettingsChanged,
@@ -159,6 +163,9 @@ def test_every_part_of_the_desk_follows_the_settings() -> None:
         "adx_filter_enabled": "false",
         "trading_trailing_stop_pct": "0.013",
         "strat_open_buffer": "0.009",
+        "broker_outage_s": "7",
+        "api_retry_limit": "1",
+        "defense_mode_min_win_rate": "0.125",
     }
     run = world(Edits({10: offer(**THREE, **changed)})).run()
     desk = run.session.desk
@@ -177,6 +184,9 @@ def test_every_part_of_the_desk_follows_the_settings() -> None:
     plan = desk.runner("open").plan
     assert plan.rules.trail_fraction == pytest.approx(0.013)
     assert 0.009 in plan.params
+    assert desk.watchdog._limits.broker_outage == timedelta(seconds=7)
+    assert desk.broker._backoff.limit == 1
+    assert desk.defense_mode._lowest_rate == Decimal("0.125")
 
 
 @dataclass
@@ -248,6 +258,11 @@ def test_defense_mode_is_entered_by_a_change_and_never_left_by_one() -> None:
         assert dict(change.limits)["max_trades"] == "1"
         assert change.session_cap == Decimal(1000)
     assert run.session.desk.defense is True
+    (begun,) = run.journal.records(DefenseChanged)
+    assert (begun.on, begun.trigger, begun.limits) == (True, "settings", on.limits)
+    (met,) = run.journal.records(EmergencyMet)
+    assert (met.event, met.state) == (Emergency.DEFENSE_ON, BotState.UPDATING)
+    assert run.session.desk.defense_mode.state.on
     assert all(len(entries_of(run, name)) <= 1 for name in ("open", "mid", "close"))
 
 

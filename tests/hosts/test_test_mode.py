@@ -177,7 +177,7 @@ def test_the_audit_log_tells_start_end_and_every_event(dry) -> None:
     )
 
 
-SILENT = (".lock", "-shm", "lease_epoch", "bot_state.txt", ".zip")
+SILENT = (".lock", "-shm", "lease_epoch", "lease.json", "bot_state.txt", ".zip")
 """Files without words of their own; their folder says what they are."""
 
 
