@@ -576,15 +576,15 @@ def test_the_last_reconciliation_is_tried_again() -> None:
     asked = []
 
     def wrap(broker):
-        positions = broker.positions
+        open_orders = broker.open_orders
 
         async def sometimes():
             asked.append(1)
             if len(asked) == 2:
                 raise Unavailable("no answer")
-            return await positions()
+            return await open_orders()
 
-        broker.positions = sometimes
+        broker.open_orders = sometimes
         return broker
 
     run = World(
@@ -615,7 +615,8 @@ def test_an_unsound_bar_counts_as_missing_and_is_told(bad) -> None:
         for each in (bars, missing)
     ]
     told = [error.context for error in runs[0].journal.records(ErrorCaptured)]
-    assert sorted(told) == sorted(f"bar of {symbol}" for symbol in SYMBOLS)
+    bars_told = [context for context in told if context.startswith("bar of ")]
+    assert sorted(bars_told) == sorted(f"bar of {symbol}" for symbol in SYMBOLS)
     assert [trade.pnl for trade in runs[0].trades] == [trade.pnl for trade in runs[1].trades]
     assert runs[0].session.closed.flat
     assert runs[0].session.closed.exit_code == 0
@@ -743,7 +744,7 @@ def test_what_nobody_caught_fails_the_session() -> None:
 def test_a_kill_is_on_record_before_its_flag_is_removed() -> None:
     """I-12: the flag goes when the journal has the command durably, and not before."""
     table = Table()
-    order: list[str] = []
+    durable: list[int] = []
     seen = FlagSeen(
         command=Command.KILL,
         file="control_kill.flag",
@@ -762,13 +763,13 @@ def test_a_kill_is_on_record_before_its_flag_is_removed() -> None:
             return lying[0] if lying else None
 
         def consume(self, flag) -> None:
-            order.append(f"consumed with {table.journal.durable} durable records")
+            durable.append(table.journal.durable)
             lying.remove(flag)
 
     table.session._commands = wiring.command_reader(
         Folder(), table.world.clock, table.desk.settings
     )
     table.session.obey()
-    kinds = table.world.kinds()
-    assert order == [f"consumed with {kinds.index('CommandObeyed') + 1} durable records"]
+    (count,) = durable
+    assert "CommandObeyed" in table.world.kinds()[:count]
     assert table.session.closing is Closing.KILL

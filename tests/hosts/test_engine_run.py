@@ -641,7 +641,7 @@ def test_a_failure_is_left_for_the_launcher(tmp_path, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise ConfigError(message, fix="wait")
 
-    monkeypatch.setattr(EngineRun, "_exchange", fail)
+    monkeypatch.setattr("rigd.hosts.engine_run.open_market", fail)
     with pytest.raises(ConfigError, match=message) as caught:
         asyncio.run(ran.run())
     ran.note_failure(caught.value)

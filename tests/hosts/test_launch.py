@@ -597,7 +597,7 @@ def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, mo
     def fail(*_: object) -> None:
         raise ConfigError(message)
 
-    monkeypatch.setattr(EngineRun, "_exchange", fail)
+    monkeypatch.setattr("rigd.hosts.engine_run.open_market", fail)
     ended = supervised(home).launch(ONE_SYMBOL)
     assert (ended.exit_code, door.ran) == (ExitCode.BAD_INPUT, 1)
     assert message in ended.message
