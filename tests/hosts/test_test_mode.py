@@ -20,7 +20,8 @@ from rigd.core.events import (
     StateChanged,
     WindowPlanned,
 )
-from rigd.hosts import finishing, session, supervisor
+from rigd.hosts import finishing, session, supervisor, universe
+from rigd.hosts.kill_access import NAME
 from rigd.hosts.launch import Launcher
 from rigd.hosts.plan import make_plan
 from rigd.hosts.request import SessionRequest
@@ -29,6 +30,7 @@ from rigd.store.control import TEST_FLAG, ControlFolder
 from rigd.store.locks import SessionLock
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
+from tests.fakes.providers import FakeProvider, whole
 from tests.hosts.homes import (
     ONE_SYMBOL,
     SAMPLE,
@@ -312,3 +314,32 @@ def test_the_next_dry_run_removes_the_one_before(tmp_path) -> None:
     assert not home.dry.runs.exists()
     assert latched(flags, SAMPLE) == SAMPLE
     assert untouched(home) == before
+
+
+def test_a_supervised_dry_run_leaves_live_data_as_it_was(dry, monkeypatch) -> None:
+    """Beat, lease and kill access of its engine lie among its own outputs."""
+    home, _, _, _ = dry
+    monkeypatch.setattr(supervisor, "run_notebook", InProcess())
+    before = untouched(home)
+    flags_of(home).raise_test("", "a test", "pytest")
+    watched = Launcher(home, FakeClock(), FakeIds(), lambda _: None, supervised=True)
+    ended = watched.launch(replace(ONE_SYMBOL, symbols=("IBM",)))
+    assert (ended.exit_code, ended.entries[0].record.test_mode) == (0, True)
+    assert untouched(home) == before
+    tree = home.dry.bot(bot_of(home).identity)
+    assert tree.lease.is_file()
+    assert (home.dry.runs / NAME).is_file()
+
+
+def test_a_dry_run_takes_the_published_universe(dry, monkeypatch) -> None:
+    """Universe and blocklist are inputs: those of the home, not of the run's own folder."""
+    home, _, _, _ = dry
+    monkeypatch.setattr(supervisor, "run_notebook", InProcess())
+    provider = FakeProvider("fake", {"IBM": whole()}, dated=date(2012, 11, 13))
+    universe.build(bot_of(home), [provider], FakeClock(), day=date(2012, 11, 13))
+    request = universe.applied(home, replace(SAMPLE, universe="latest"))
+    flags_of(home).raise_test("", "a test", "pytest")
+    ended = launcher(home).launch(request)
+    assert ended.exit_code == 0
+    started = ended.entries[0].record
+    assert (started.test_mode, started.symbols) == (True, ("IBM",))
