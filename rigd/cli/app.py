@@ -22,7 +22,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 error, 2 bad input, 3 already running, 4 halted, 5 killed, "
     "6 record changed, 7 interrupted. Next: rigd session",
 )
-config_app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+config_app = typer.Typer(no_args_is_help=True, help="Check, show and change the settings.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Check and export the books.")
 risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switch.")
 defense_app = typer.Typer(no_args_is_help=True, help="Show, begin and leave defense mode.")
@@ -128,6 +128,17 @@ def why(
 
 
 @app.command()
+def review(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    symbol: Annotated[str, typer.Option(help="Whose decisions to tell in full.")] = "",
+) -> None:
+    """Review a past session in a notebook: record, funnel, trades, decisions, orders, seal."""
+    import rigd.cli.records as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.review(session, symbol))
+
+
+@app.command()
 def tuning(
     rebuild: Annotated[  # noqa: FBT002 - a switch
         bool, typer.Option("--rebuild", help="Make the tables again from the sealed sessions.")
@@ -146,6 +157,20 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.run(as_json=as_json))
+
+
+@app.command("test")
+def run_tests(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tests such as env_bot; without any, a dry run of the whole bot."),
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run in TEST_MODE: raises the flag, which one run uses up; live data stays as it is."""
+    import rigd.cli.testing as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(names or [], as_json=as_json))
 
 
 @app.command()
@@ -254,6 +279,20 @@ def config_show(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.show(as_json=as_json))
+
+
+@config_app.command("set")
+def config_set(
+    changes: Annotated[list[str], typer.Argument(metavar="KEY=VALUE…")],
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+) -> None:
+    """Change settings, validated as a whole, sealed and audited; a running session takes them in.
+
+    Keys marked (start) are refused while a session runs.
+    """
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.change(changes, reason))
 
 
 @ledger_app.command("check")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.cli.console import CLOCK, IDS, open_home, say, say_json
 from rigd.core.errors import ConfigError, ExitCode, Problem
+from rigd.core.events import SessionStarted
 from rigd.core.money import plain
 from rigd.hosts.launch import Launcher
 from rigd.hosts.request import SessionRequest
@@ -32,7 +33,7 @@ def run(
     bar_stamp: str,
     changes: Sequence[str],
     speed: float,
-    universe: str,
+    universe: str = "",
     supervised: bool = False,
     as_json: bool,
 ) -> int:
@@ -97,29 +98,52 @@ def parse_request(
     ConfigError
         If an option is malformed.
     """
+    overrides = pairs_of(changes, source="--set")
+    return SessionRequest(
+        data=str(Path(data).expanduser().absolute()) if data else "",
+        day=_day(day),
+        symbols=tuple(text.strip().upper() for text in symbols.split(",") if text.strip()),
+        bar_stamp=bar_stamp,
+        overrides=overrides,
+        speed=speed,
+        universe=universe.strip(),
+    )
+
+
+def pairs_of(texts: Sequence[str], *, source: str) -> tuple[tuple[str, str], ...]:
+    """Return key and value of each ``KEY=VALUE``.
+
+    Parameters
+    ----------
+    texts
+        As typed.
+    source
+        Where they were typed, for messages.
+
+    Returns
+    -------
+    tuple of (str, str)
+        In the order typed.
+
+    Raises
+    ------
+    ConfigError
+        If a text has no ``=``, or a key is named twice.
+    """
     problems = [
-        Problem("--set", f"expected KEY=VALUE, found {change!r}")
-        for change in changes
-        if "=" not in change
+        Problem(source, f"expected KEY=VALUE, found {text!r}") for text in texts if "=" not in text
     ]
-    named = [key.strip() for key, _ in _pairs(changes)]
+    pairs = [text.partition("=") for text in texts]
+    named = [key.strip() for key, _, _ in pairs]
     problems += [
-        Problem("--set", f"{key} must be set once, found {named.count(key)} times")
+        Problem(source, f"{key} must be set once, found {named.count(key)} times")
         for key in dict.fromkeys(named)
         if named.count(key) > 1
     ]
     if problems:
         msg = "options must be well formed"
         raise ConfigError(msg, problems=problems)
-    return SessionRequest(
-        data=str(Path(data).expanduser().absolute()) if data else "",
-        day=_day(day),
-        symbols=tuple(text.strip().upper() for text in symbols.split(",") if text.strip()),
-        bar_stamp=bar_stamp,
-        overrides=tuple((key.strip(), value) for key, value in _pairs(changes)),
-        speed=speed,
-        universe=universe.strip(),
-    )
+    return tuple((key.strip(), value) for key, _, value in pairs)
 
 
 class ProgressBar:
@@ -188,6 +212,8 @@ def _print(ended: Ended, root: str) -> None:
         return
     record = str(ended.folder).removeprefix(root).lstrip("/")
     steps = ["rigd verify latest", "rigd why SYMBOL"]
+    if isinstance(started := ended.entries[0].record, SessionStarted) and started.test_mode:
+        steps = [f"rigd verify {ended.folder}", f"rigd review {ended.folder}"]
     if ended.exit_code == ExitCode.HALTED:
         steps.insert(0, "look into the loss, then: rigd risk reset --reason '…'")
     inputs = SummaryInputs(
@@ -207,11 +233,3 @@ def _day(text: str) -> date | None:
     except ValueError:
         msg = f"--date must be YYYY-MM-DD, was {text!r}"
         raise ConfigError(msg) from None
-
-
-def _pairs(changes: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for change in changes:
-        key, _, value = change.partition("=")
-        pairs.append((key, value))
-    return pairs

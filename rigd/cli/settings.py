@@ -1,14 +1,20 @@
-"""``rigd config check|show``: the settings, validated and without secrets."""
+"""``rigd config check|show|set``: the settings, validated and without secrets."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rigd.cli.console import open_bot_of, open_home, say, say_json, say_next
+from rigd.cli.console import CLOCK, open_bot_of, open_home, say, say_json, say_next
+from rigd.cli.session import pairs_of
 from rigd.config.digest import digest
 from rigd.config.lines import decode
 from rigd.config.parse import parse_env
 from rigd.core.errors import ConfigError, ExitCode
+from rigd.hosts.configure import change_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def check(file: str) -> int:
@@ -40,4 +46,21 @@ def show(*, as_json: bool) -> int:
     for name, value in items:
         say(f"  {name.ljust(width)}  {value}")
     say_next("change one for a session: rigd session --set KEY=VALUE")
+    return int(ExitCode.OK)
+
+
+def change(texts: Sequence[str], reason: str) -> int:
+    """Change settings in the sealed file; a session that runs takes them in."""
+    values = dict(pairs_of(texts, source="rigd config set"))
+    done = change_settings(open_bot_of(open_home()), values, reason, CLOCK)
+    for key, before, after in done.changes:
+        say(f"{key}: {before or '(blank)'} -> {after or '(blank)'}")
+    if not done.changes:
+        say("nothing to change: the settings are so already")
+    else:
+        say(f"sealed in env/.env_bot.enc, generation {done.generation}; audited")
+    if done.running and done.changes:
+        say_next("the running session takes them in at its next minute; see main_bot.log")
+    else:
+        say_next("rigd config show", "rigd session")
     return int(ExitCode.OK)

@@ -11,7 +11,6 @@ from rigd.hosts import operator_audit
 from rigd.hosts import universe as host
 from rigd.screener import blocklist, versions
 from rigd.screener.build import read_state
-from rigd.screener.criteria import Criteria
 from rigd.screener.plan import Phase
 from rigd.screener.universe import NOT_LISTED, detail_fields
 from rigd.screener.universe import diff as compare
@@ -149,7 +148,7 @@ def _print(bot: Bot, state: State, published: Universe | None) -> None:
 def _next(bot: Bot, state: State, published: Universe | None) -> tuple[str, ...]:
     if state.phase is not Phase.PUBLISHED:
         return (state.next_step,)
-    if published is not None and Criteria.of(bot.settings).as_texts() != published.criteria:
+    if published is not None and host.criteria_of(bot.settings).as_texts() != published.criteria:
         return ("the thresholds changed since: rigd universe refilter",)
     return (USE, "rigd universe diff")
 

@@ -70,13 +70,40 @@ def override(settings: Settings, changes: Mapping[str, str], *, source: str = "-
     ConfigError
         If a key is unknown, a value is wrong, or the whole breaks a rule.
     """
+    return _validated(_reading_of(changes, source), dict(settings))
+
+
+def from_items(items: Iterable[tuple[str, str]], *, source: str) -> Settings:
+    """Return the settings that `Settings.public_items` took apart.
+
+    Parameters
+    ----------
+    items
+        Keys and their values as text.
+    source
+        Where they come from, for messages.
+
+    Returns
+    -------
+    Settings
+        Equal settings.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or missing, a value is wrong, or the whole breaks a rule.
+    """
+    return _validated(_reading_of(dict(items), source), {})
+
+
+def _reading_of(values: Mapping[str, str], source: str) -> Reading:
     reading = Reading(source, KNOWN)
-    for key, value in changes.items():
+    for key, value in values.items():
         if key in KNOWN:
             reading.values[KNOWN[key]] = value
         else:
             reading.refuse_unknown(0, key)
-    return _validated(reading, dict(settings))
+    return reading
 
 
 def _validated(reading: Reading, base: Mapping[str, object]) -> Settings:

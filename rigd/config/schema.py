@@ -759,11 +759,6 @@ class Settings(BaseModel):
             return ()
         return ("REBALANCE_THRESHOLD differs from REBALANCE_TRIGGER_PCT",)
 
-    def active_strategies(self) -> tuple[str, ...]:
-        """Return the names of the strategies to run, in order: enabled and not overridden."""
-        names = (self.strategy_override,) if self.strategy_override else self.strategy_sequence
-        return tuple(name for name in names if getattr(self, f"strat_{name}_enabled"))
-
     _views: dict[str, StrategySettings] = PrivateAttr(default_factory=dict)
     """The views made so far: a frozen value has the same ones for ever."""
 

@@ -349,6 +349,22 @@ class CommandObeyed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged(Record):
+    """A change of the settings is in force from the start of `minute` on, as a whole.
+
+    `changes` are (key, before, after) as text; `config_digest` is that of the new settings;
+    `session_cap` [currency] and `limits` are fixed anew, as in `SessionStarted`.
+    """
+
+    minute: int
+    source: str
+    changes: tuple[tuple[str, str, str], ...]
+    config_digest: str
+    session_cap: Decimal
+    limits: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskTripped(Record):
     """The kill switch tripped; latched until an admin resets it."""
 

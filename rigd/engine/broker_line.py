@@ -69,6 +69,10 @@ class BrokerLine:
         self.failures = 0
         self.exhausted = False
 
+    def set_retry_limit(self, retry_limit: int) -> None:
+        """Replace API_RETRY_LIMIT, from the next call on."""
+        self._backoff = Backoff(limit=retry_limit)
+
     @property
     def adapter(self) -> Broker:
         """The broker itself, for those that measure it."""

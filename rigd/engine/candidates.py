@@ -25,6 +25,7 @@ from rigd.enhancements.chain import decide
 from rigd.enhancements.contract import FilterView
 from rigd.risk.approval import Approval, approve
 from rigd.risk.view import RiskView
+from rigd.strategy.router import sequence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,7 +192,7 @@ def _admit(
     tuple of Candidate and Approval
         What is to be ordered, and its size; None after a no, which is on record then.
     """
-    gate = _gate(desk)
+    gate = _gate(desk, candidate.strategy)
     if gate is not None:
         _turned_down(desk, candidate, checks, Stage.ROUTER, Outcome.BLOCKED, gate)
         return None
@@ -258,10 +259,12 @@ def _signals(desk: Desk, candidate: Candidate) -> int:
     return sum(len(found) for found in signals.values()) + (0 if known else 1)
 
 
-def _gate(desk: Desk) -> Verdict | None:
+def _gate(desk: Desk, strategy: str) -> Verdict | None:
     """Return the no of a switch that stands before every filter, None when all are open."""
     if desk.recorder.facts.risk_mode is not RiskMode.ACTIVE or not desk.entries_allowed:
         return Verdict(allow=False, rule="risk_mode", reason="no_new_risk")
+    if strategy not in sequence(desk.settings):
+        return Verdict(allow=False, rule="strategy_toggle", reason="switched_off")
     if desk.watchdog.too_old():
         return Verdict(allow=False, rule="decision_age", reason="decision_too_old")
     if desk.settings.trade_confirmation_required:

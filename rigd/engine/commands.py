@@ -13,6 +13,8 @@ from rigd.core.events import Command, CommandObeyed
 from rigd.engine.recorder import STRENGTH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from rigd.core.ports import ControlClock
     from rigd.store.control import FlagSeen
 
@@ -40,10 +42,21 @@ class CommandReader:
         The control clock.
     interval_s
         How often the folder is read at most [seconds].
+    take_tests
+        Removes the flags of TEST_MODE that lie there and returns their names; the mode of a
+        session is latched at its start, so that each is refused (document 070, FAULTS K11).
     """
 
-    def __init__(self, flags: Flags | None, clock: ControlClock, interval_s: float) -> None:
+    def __init__(
+        self,
+        flags: Flags | None,
+        clock: ControlClock,
+        interval_s: float,
+        take_tests: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self._flags = flags
+        self._take_tests = take_tests
+        self._refused: list[str] = []
         self.clock = clock
         self._interval_s = interval_s
         self._next_read = float("-inf")
@@ -78,6 +91,7 @@ class CommandReader:
         now = self.clock.monotonic()
         if self._flags is not None and now >= self._next_read:
             self._next_read = now + self._interval_s
+            self._refused.extend(self._take_tests())
             seen = self._flags.read()
             if seen is not None and not seen.refused and seen.command is not Command.START:
                 self._seen = seen
@@ -91,6 +105,13 @@ class CommandReader:
                     )
                 )
         return max(found, key=lambda record: STRENGTH[record.command], default=None)
+
+    def refused_tests(self) -> list[str]:
+        """Return the flags of TEST_MODE that were refused since the last call."""
+        if not self._refused:
+            return []
+        refused, self._refused = self._refused, []
+        return refused
 
     def settle(self) -> None:
         """Remove the flag that was obeyed: what it asks for is durable in the journal now.

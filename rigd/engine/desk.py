@@ -21,6 +21,7 @@ from rigd.engine.orders import Order, OrderBook
 from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
 from rigd.engine.watchdog import Watchdog
+from rigd.enhancements.chain import build_chain
 from rigd.enhancements.contract import Enhancement
 from rigd.risk.defense_mode import DefenseMode
 from rigd.risk.kill_switch import KillSwitch
@@ -71,6 +72,8 @@ class Desk:
         False once the session is on its way out.
     gap_seen
         Whether events may be missing, so that the broker must be asked.
+    build_chain
+        Makes the filters again when a hot change switches one on or off.
     save_latch
         Puts the kill switch's state on disk.
     obey
@@ -120,6 +123,7 @@ class Desk:
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     entries_allowed: bool = True
     gap_seen: bool = False
+    build_chain: Callable[[Settings], Sequence[Enhancement]] = build_chain
     held_back: set[str] = field(default_factory=set)
     data_down: bool = False
     collared: bool = False

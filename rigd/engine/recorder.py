@@ -19,6 +19,7 @@ from rigd.core.events import (
     RiskTripped,
     SelfChecked,
     SessionResumed,
+    SettingsChanged,
     SliceDone,
     StateChanged,
     WindowClosed,
@@ -73,6 +74,8 @@ class Facts:
         self.defense: DefenseChanged | None = None
         self.off: set[str] = set()
         self.resumed = False
+        self.before_update = BotState.IDLE
+        self.settings_changes: list[SettingsChanged] = []
 
     def fold(self, record: Record) -> None:
         """Take in one record."""
@@ -89,6 +92,8 @@ class Facts:
                 self.signals.setdefault(record.strategy, set()).add(signal)
         elif isinstance(record, StateChanged):
             self.state = record.state
+            if record.state is BotState.UPDATING:
+                self.before_update = record.previous
             entered = (record.previous, record.state) == (BotState.IDLE, BotState.ANALYZING)
             self.walked += entered
         elif isinstance(record, RiskModeChanged):
@@ -121,6 +126,8 @@ class Facts:
                 self.off.add(record.strategy)
         elif isinstance(record, SessionResumed):
             self.resumed = True
+        elif isinstance(record, SettingsChanged):
+            self.settings_changes.append(record)
 
     def rows(self, strategy: str, symbol: str, minute: int) -> Sequence[CandidateJudged]:
         """Return what is on record about a candidate of one bar, oldest first."""

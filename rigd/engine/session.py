@@ -43,11 +43,13 @@ from rigd.core.values import ExitReason, MarketSlice
 from rigd.engine import candidates, pipeline, protection, recovery, sending, vigil
 from rigd.engine.error_handler import event_of
 from rigd.engine.portfolio import STALE_EXIT, minute_start
+from rigd.engine.updating import Updating
 from rigd.risk.defense import limits_in_force, limits_table
-from rigd.risk.defense_mode import Trigger
+from rigd.risk.defense_mode import DEFENSE_SET, Trigger
 from rigd.risk.kill_switch import Cause, worst
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from decimal import Decimal
 
     from rigd.core.emergencies import Response
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from rigd.engine.commands import CommandReader
     from rigd.engine.desk import Desk, Runner
     from rigd.engine.orders import Order
+    from rigd.engine.updating import SettingsSource
     from rigd.risk.kill_switch import Trip
 
 LAST_ATTEMPTS = 5
@@ -89,10 +92,24 @@ class Session:
         Where stop and kill come from.
     opening_cash
         The broker's cash when the session began [currency].
+    settings_source
+        Where changed settings come from; None where nobody can change them.
     """
 
-    def __init__(self, desk: Desk, commands: CommandReader, opening_cash: Decimal) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        commands: CommandReader,
+        opening_cash: Decimal,
+        settings_source: SettingsSource | None = None,
+    ) -> None:
         self.desk = desk
+        self._updating = Updating(
+            desk,
+            settings_source,
+            tuple(desk.recorder.facts.settings_changes),
+            lambda: self.enter_defense(Trigger.SETTINGS, DEFENSE_SET),
+        )
         desk.obey = self.obey
         desk.meet = self.meet
         desk.reconcile = self.reconcile
@@ -140,6 +157,8 @@ class Session:
             self._record_latch()
         if self.closing is not None:
             self._enter_closing(f"{self.closing}: taken up again")
+        elif self.state is BotState.UPDATING:
+            self._step(desk.recorder.facts.before_update, "update cut off, taken up again")
         elif self.state is BotState.INITIALIZE:
             self._step(BotState.STARTED, "self-checks passed, broker reconciled")
         if self.closing is None and self.state is BotState.STARTED:
@@ -150,8 +169,15 @@ class Session:
 
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
+        self._updating.follow(slice_.minute)
         pipeline.step(self.desk, _sound(slice_))
         self._minute = slice_.minute
+
+    def update(self, minute: int) -> None:
+        """Take in changed settings before a minute begins, as a whole or not at all."""
+        self._updating.follow(minute)
+        if self.closing is None and may_follow(self.state, BotState.UPDATING):
+            self._updating.take(minute, self._in_update)
 
     async def before_minute(self, minute: int) -> None:
         """Do what is due by time at the start of a minute: commands, states, exits, levels."""
@@ -315,6 +341,10 @@ class Session:
         if record is not None:
             self._take_command(record)
             self._commands.settle()
+        for flag in self._commands.refused_tests():
+            text = f"{flag} refused and removed: the mode of a session is fixed at its start"
+            self.desk.alerts.raise_alert("test_mode", text, critical=False)
+            self.desk.recorder.sync()
 
     def watch_supervisor(self, *, silent: bool) -> None:
         """Take no new risk while the supervisor that started us is silent; exits go on (K09)."""
@@ -385,6 +415,13 @@ class Session:
         cell = self.meet(Emergency.DEFENSE_ON, f"{trigger}: {detail}")
         if Effect.COMPRESS in cell.effects:
             self._record_defense()
+
+    def _in_update(self, reason: str, change: Callable[[], None]) -> None:
+        """Make a change in the state `updating` and return to the state before it."""
+        before = self.state
+        self._step(BotState.UPDATING, reason)
+        change()
+        self._step(before, "settings in force")
 
     def _nothing_open(self) -> bool:
         return self.desk.portfolio.flat and self.desk.orders.idle

@@ -92,6 +92,15 @@ class WatchLimits:
     lease_s: float
 
 
+def limits_of(settings: Settings) -> WatchLimits:
+    """Return what the settings allow."""
+    return WatchLimits(
+        broker_outage=timedelta(seconds=settings.broker_outage_s),
+        data_silent=timedelta(seconds=settings.market_data_stale_s),
+        lease_s=float(settings.lease_s),
+    )
+
+
 class Watchdog:
     """Watches one session.
 
@@ -131,6 +140,11 @@ class Watchdog:
         self._last_bar: datetime | None = None
         self._waiting: dict[str, datetime] = {}
         self._told: set[str] = set()
+
+    def set_limits(self, settings: Settings) -> None:
+        """Replace BROKER_OUTAGE_S, MARKET_DATA_STALE_S and API_RETRY_LIMIT."""
+        self._limits = limits_of(settings)
+        self._line.set_retry_limit(settings.api_retry_limit)
 
     def saw_bar(self, at: datetime) -> None:
         """Note that a bar of some symbol arrived."""

@@ -15,6 +15,7 @@ from rigd.ledger.chart import find
 from rigd.ledger.verify import verify
 from rigd.store import manifest
 from rigd.store.database import open_database
+from rigd.store.files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ def open_books(bot: Bot) -> Ledger:
 def make_books(bot: Bot) -> Ledger:
     """Return the bot's ledger, which is begun when there is none; what a session posts into."""
     path = bot.home.bot(bot.identity).ledger_db
+    make_folder(path.parent)
     return Ledger(open_database(path), identity=str(bot.identity), account=bot.account)
 
 

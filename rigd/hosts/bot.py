@@ -10,7 +10,7 @@ from rigd.config.env_file import EnvFile, parse_env_file
 from rigd.config.identity import IdentityFile, read_identity
 from rigd.config.inverse_etfs import InverseEtfs, read_inverse_etfs
 from rigd.config.lines import decode
-from rigd.config.parse import parse_env
+from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
 from rigd.config.schema import Settings
 from rigd.core.values import BotIdentity, Profile, SelfCheck
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PLAINTEXT = ".env_bot"
 """A TEST profile may keep its settings readable in ``env/.env_bot``; production never."""
 CURRENCY = "USD"
+DEBUG = {"DEBUG_LOG_LEVEL": "debug"}
+"""What ``DEBUG=true`` in ``.env`` means: every log row is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +62,19 @@ class Bot:
     inverse_etfs: InverseEtfs
 
     @property
+    def marks(self) -> dict[str, str | bool]:
+        """What every JSON file of the bot says of its profile and of TEST_MODE."""
+        return {"profile": self.profile.value, "test_mode": self.home.test_mode}
+
+    @property
     def account(self) -> AccountInfo:
-        """The broker account as the books keep it."""
+        """The broker account as the books keep it; a dry run's own begins with TEST_MODE."""
+        name = account_id_of(self.profile, self.identity_file.ofx_account_id)
+        if self.home.test_mode:
+            name = f"TEST_MODE-{self.identity_file.ofx_account_id}"[:ACCOUNT_ID_MAX]
         return AccountInfo(
             broker=self.identity.broker_code,
-            account_id=account_id_of(self.profile, self.identity_file.ofx_account_id),
+            account_id=name,
             currency=CURRENCY,
             entity=self.identity.entity_code,
             jurisdiction=self.identity.jurisdiction_code,
@@ -176,13 +186,9 @@ def open_bot(home: Home, version_file: Path) -> Bot:
     keys = keyring(home)
     env = _env_file(files)
     profile = check_launch(files, keys, key_path=env.env_bot_key)
-    secrets = SecretStore(files, keys)
-    identity_file = read_identity(secrets.read(IDENTITY))
-    plain = profile is Profile.TEST and files.exists(PLAINTEXT)
-    source = PLAINTEXT if plain else ENV_BOT
-    content = files.read(PLAINTEXT) if plain else secrets.read(ENV_BOT)
-    settings = parse_env(decode(content, source=f"env/{source}"), source=f"env/{source}")
-    require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
+    identity_file = read_identity(SecretStore(files, keys).read(IDENTITY))
+    source = settings_file(home, profile)
+    settings = read_settings(home, source, version_file)
     return Bot(
         home=home,
         identity=identity_file.identity(settings.broker_code),
@@ -192,6 +198,51 @@ def open_bot(home: Home, version_file: Path) -> Bot:
         settings_source=f"env/{source}",
         inverse_etfs=read_inverse_etfs(files),
     )
+
+
+def settings_file(home: Home, profile: Profile) -> str:
+    """Return the file in ``env/`` that a bot's settings come from."""
+    plain = profile is Profile.TEST and env_door(home).exists(PLAINTEXT)
+    return PLAINTEXT if plain else ENV_BOT
+
+
+def read_text(home: Home, source: str) -> str:
+    """Return the text of a settings file of ``env/``, decrypted where it is sealed."""
+    files = env_door(home)
+    sealed = source != PLAINTEXT
+    content = SecretStore(files, keyring(home)).read(source) if sealed else files.read(source)
+    return decode(content, source=f"env/{source}")
+
+
+def read_settings(home: Home, source: str, version_file: Path) -> Settings:
+    """Return the settings in a file of ``env/``, validated as a whole.
+
+    Parameters
+    ----------
+    home
+        Where it lies.
+    source
+        ``.env_bot.enc``, or ``.env_bot`` of a TEST profile.
+    version_file
+        VERSION.md, which VERSION_TAG must equal.
+
+    Returns
+    -------
+    Settings
+        Valid ones; with ``DEBUG=true`` in ``.env`` every log row is written.
+
+    Raises
+    ------
+    SecretError
+        If the file does not decrypt.
+    ConfigError
+        If the settings are malformed or of another version.
+    """
+    settings = parse_env(read_text(home, source), source=f"env/{source}")
+    if _env_file(env_door(home)).debug:
+        settings = override(settings, DEBUG, source="DEBUG of env/.env")
+    require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
+    return settings
 
 
 def build_checks(bot: Bot) -> tuple[SelfCheck, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.core.lifecycle import BotState
+from rigd.core.lifecycle import BotState, check_step
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -37,3 +37,15 @@ class BotStateFile:
         self._last = text
         with Registry(self._home) as registry:
             registry.write("bot_state.txt", f"{text}\n".encode(), writer=WRITER)
+
+    def step(self, state: BotState) -> None:
+        """Publish the next state of a first start.
+
+        Raises
+        ------
+        LogicError
+            If the step is not in the table.
+        """
+        if self._last:
+            check_step(BotState(self._last), state)
+        self.write(state.value)

@@ -42,7 +42,7 @@ def announce(log: Path, port: int) -> Path:
     return door
 
 
-def withdraw(log: Path) -> None:
+def retract(log: Path) -> None:
     """Take the announcement away."""
     remove(log.with_suffix(".json"))
 

@@ -297,7 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve()
-    broker_door.withdraw(options.log)
+    broker_door.retract(options.log)
     return 0
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rigd.broker.simulated.model import SimModel
 from rigd.calendar.exchange import self_check as calendar_check
-from rigd.config.digest import digest
+from rigd.config import hot
 from rigd.config.inverse_etfs import keep_version
+from rigd.config.sources import checkout
 from rigd.core.clock import iso
 from rigd.core.errors import (
     AlreadyRunning,
@@ -32,9 +34,13 @@ from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.kill_access import KillAccess, leave_access
 from rigd.hosts.latch import read_defense, read_latch, state_text
+from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
+from rigd.hosts.settings_watch import SettingsWatch
 from rigd.hosts.sim_market import open_market
+from rigd.hosts.steps import Steps
+from rigd.hosts.test_mode import DryRunLog
 from rigd.hosts.universe import known
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
@@ -101,12 +107,12 @@ class EngineRun:
         self._clock = clock
         self._link = link
         self.plan = plan or make_plan(
-            bot.settings, request, bot.inverse_etfs, known=known(bot.home, request)
+            bot.settings, request, bot.inverse_etfs, known=known(bot.home.live, request)
         )
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
-        flags = ControlFolder(bot.home.control, clock, ids)
-        self.commands = wiring.command_reader(flags, clock, self.plan.settings)
+        self._flags = flags = ControlFolder(bot.home.control, clock, ids)
+        self.commands = wiring.command_reader(flags, clock, self.plan.settings, flags.take_tests)
         self._registry = Registry(
             bot.home, bot.identity, day=self.plan.day.day, number=self.place.number
         )
@@ -122,6 +128,7 @@ class EngineRun:
         self._derived_failed: StorageError | LedgerError | None = None
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
+        self._on_close = ExitStack()
 
     def entries(self) -> Sequence[Entry]:
         """Return the journal so far."""
@@ -163,11 +170,13 @@ class EngineRun:
             self._note_kernel({})
             ledger = self._open_ledger()
             try:
-                finished = await self._run_with(ledger)
+                with PinnedCode(_package_folder()):
+                    finished = await self._run_with(ledger)
                 self.note_finished(finished)
             finally:
                 ledger.close()
                 self._registry.close()
+                self._on_close.close()
                 self._lease.beat(Phase.ENDED)
             return finished
 
@@ -190,6 +199,7 @@ class EngineRun:
             "balanced": finished.balanced,
             "books_head": list(finished.head),
             "warnings": list(finished.warnings),
+            "steps": Steps(finished.steps).as_fields(),
         })
 
     def note_failure(self, error: BaseException) -> None:
@@ -210,17 +220,23 @@ class EngineRun:
             self._require_same(self._journal.entries())
             if self.plan.mapping:
                 keep_version(env_door(self._bot.home), self.plan.inverse_etfs)
-            self._projections = Projections(self._journal, ledger, self._registry, self._key())
+            dry_run_log = self._open_dry_run_log()
+            self._projections = Projections(
+                self._journal, ledger, self._registry, self._key(), dry_run_log
+            )
             if not self._closed():
                 await self._trade(exchange, ledger)
             self._lease.beat(Phase.FINISHING)
             self._projections.advance()
             entries = self._journal.entries()
             finished = finishing.finish(self._registry, ledger, entries, self._all_bars())
-            self._publish_status()
+            steps = Steps(finished.steps)
+            steps.take("status", self._publish_status, instead=None)
             self._journal.seal()
-            repoint(self._bot.home.latest, self.place.folder)
-            return finished
+            steps.note("journal sealed", passed=True)
+            latest = self._bot.home.latest
+            steps.take("latest", lambda: repoint(latest, self.place.folder), instead=None)
+            return replace(finished, steps=tuple(steps.taken))
 
     async def _trade(self, exchange: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
@@ -228,6 +244,9 @@ class EngineRun:
         await broker.connect()
         try:
             self._session = await self._opened(broker, ledger)
+            for odd in self._flags.oddities():
+                note = NoteMade(topic="control", text=str(odd))
+                self._session.desk.recorder.record(note)
             self._housekeep(0)
             await replay.run(
                 self._session,
@@ -242,13 +261,36 @@ class EngineRun:
         finally:
             await broker.close()
 
+    def _open_dry_run_log(self) -> tuple[DryRunLog, ...]:
+        """Begin test_mode.log of a dry run; nothing otherwise."""
+        if not self.plan.test_mode:
+            return ()
+        log = DryRunLog(self._bot.home, self._bot.identity, self._clock)
+        self._on_close.callback(log.close)
+        log.start()
+        return (log,)
+
+    def _settings_watch(self) -> SettingsWatch | None:
+        """Return what looks for changed settings; those of a dry run are latched with its mode."""
+        if self.plan.test_mode:
+            return None
+        interval_s = self.plan.settings.flag_interval_ms / 1000.0
+        own = dict(self._request.overrides)
+        return SettingsWatch(self._bot, own, checkout() / "VERSION.md", self._clock, interval_s)
+
     async def _opened(self, broker: Broker, ledger: Ledger) -> Session:
         """Open the session; a refused launch stands in the logs too (document 090)."""
         assert self._journal is not None  # noqa: S101 - opened by the caller
         checks = (*self._checks(ledger), self._same_cash(ledger, await broker.account()))
         try:
             return await wiring.open_session(
-                self.plan, self._start(), broker, self._journal, self.commands, checks
+                self.plan,
+                self._start(),
+                broker,
+                self._journal,
+                self.commands,
+                checks,
+                self._settings_watch(),
             )
         except ConfigError:
             if self._projections is not None:
@@ -286,22 +328,37 @@ class EngineRun:
             raise AlreadyRunning(msg, fix="run it again")
 
     def _require_same(self, entries: Sequence[Entry]) -> None:
-        """Refuse to take up an unfinished session on other bars or with other settings."""
+        """Refuse to take up an unfinished session on other bars or with other settings.
+
+        Keys that may change while a session runs may also have changed while it was dead.
+
+        Raises
+        ------
+        ConfigError
+            If the bars, a key that is fixed at the start or one of the request's own differ.
+        """
         started = entries[0].record if entries else None
         if not isinstance(started, SessionStarted):
             return
+        began_with = hot.as_recorded(started.settings, started.config_digest)
+        own = {key for key, _ in self._request.overrides}
+        keys = [
+            *hot.needs_start(began_with, self.plan.settings),
+            *(key for key in hot.changed(began_with, self.plan.settings) if key in own),
+        ]
         pairs = (
-            ("bars", started.data_digest, self.plan.feed.digest),
-            ("settings", started.config_digest, digest(self.plan.settings)),
-            ("inverse ETFs", mapping_of(entries), self.plan.mapping),
+            ("bars", started.data_digest != self.plan.feed.digest),
+            ("settings", bool(keys)),
+            ("inverse ETFs", mapping_of(entries) != self.plan.mapping),
         )
-        changed = [what for what, before, now in pairs if before != now]
+        changed = [what for what, differs in pairs if differs]
         if changed:
             msg = (
                 f"session {self.place.folder.name} is unfinished and must be taken up as it "
                 f"began, found other {' and '.join(changed)}"
             )
-            raise ConfigError(msg, fix="restore what changed, or choose another day")
+            what = f" ({', '.join(dict.fromkeys(keys))})" if keys else ""
+            raise ConfigError(msg, fix=f"restore what changed{what}, or choose another day")
 
     def _start(self) -> wiring.Start:
         return wiring.Start(
@@ -387,7 +444,7 @@ class EngineRun:
             "pid": os.getpid(),
             "session": self._key(),
             "market_time": market,
-            "profile": self._bot.profile.value,
+            **self._bot.marks,
         }
         line = watchdog.beat_line(self._clock, fields)
         self._registry.append_line("heartbeat.log", line, writer=watchdog.WRITER)
@@ -468,18 +525,21 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = state_text(state, self._bot.profile)
+        content = self._state_text(state)
         self._registry.write("risk_state.json", content, writer="rigd.engine.session")
 
     def _save_defense(self, state: DefenseState) -> None:
-        content = state_text(state, self._bot.profile)
+        content = self._state_text(state)
         self._registry.write("defense_state.json", content, writer="rigd.engine.session")
+
+    def _state_text(self, state: LatchState | DefenseState) -> bytes:
+        return state_text(state, self._bot.profile, test_mode=self._bot.home.test_mode)
 
     def _note_kernel(self, more: dict[str, Any]) -> None:
         make_folder(self.place.folder)
         fields = {
             "pid": os.getpid(),
-            "profile": self._bot.profile.value,
+            **self._bot.marks,
             "updated_at": iso(self._clock.now()),
         } | more
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"

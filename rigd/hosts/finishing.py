@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rigd.core.errors import RigdError
+from rigd.core.events import SessionClosed
 from rigd.hosts import books
+from rigd.hosts.steps import Step, Steps
 from rigd.reporting.report import report_html, write_report
 from rigd.store.backup import back_up
 
@@ -43,6 +45,8 @@ class Finished:
         What went wrong without blocking.
     head
         Number and hash of the last transaction.
+    steps
+        How each step went, in order.
     """
 
     books: str
@@ -50,6 +54,7 @@ class Finished:
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     head: tuple[int, str]
+    steps: tuple[Step, ...] = ()
 
 
 def finish(
@@ -74,19 +79,48 @@ def finish(
     Finished
         The state of the books and the warnings.
     """
-    problems = ledger.check()
-    facts = books.facts(ledger)
+    steps = Steps()
+    _note_flatness(steps, entries)
+    problems = steps.take("books checked", lambda: _problems(ledger), instead=[_UNCHECKED])
+    facts = steps.take("balances", lambda: books.facts(ledger), instead=_NO_FACTS)
     warnings = [f"books: {problem}" for problem in problems]
-    warnings += _export(registry, ledger)
-    write_report(registry, report_html(entries, bars, books=facts))
+    exports = _export(registry, ledger)
+    steps.note("exports", passed=not exports, detail="; ".join(exports))
+    steps.take(
+        "report",
+        lambda: write_report(registry, report_html(entries, bars, books=facts)),
+        instead=None,
+    )
     txn, head = ledger.head
+    told = {"positions", "books checked", "exports"}
+    warnings += exports
+    warnings += [f"{step.name}: {step.detail}" for step in _failed(steps) if step.name not in told]
     return Finished(
         books=f"{'balanced' if not problems else 'NOT BALANCED'}, {txn} transactions",
         balanced=not problems,
         facts=facts,
         warnings=tuple(warnings),
         head=(txn, head),
+        steps=tuple(steps.taken),
     )
+
+
+def _problems(ledger: Ledger) -> list[str]:
+    return [str(problem) for problem in ledger.check()]
+
+
+_NO_FACTS: tuple[tuple[str, str], ...] = ()
+_UNCHECKED = "the check itself failed: the books were not checked"
+
+
+def _note_flatness(steps: Steps, entries: Sequence[Entry]) -> None:
+    closed = entries[-1].record if entries else None
+    flat = isinstance(closed, SessionClosed) and closed.flat
+    steps.note("positions", passed=flat, detail="flat" if flat else "not verified flat")
+
+
+def _failed(steps: Steps) -> list[Step]:
+    return [step for step in steps.taken if not step.passed]
 
 
 def back_up_session(bot: Bot, folder: Path, at: datetime) -> str:
@@ -100,8 +134,7 @@ def _export(registry: Registry, ledger: Ledger) -> list[str]:
     for form in books.FORMATS:
         try:
             content = books.render(ledger, form)
+            registry.write(f"ledger.{form}", content, writer=WRITER)
         except (RigdError, ImportError) as error:
             warnings.append(f"export {form}: {error}")
-            continue
-        registry.write(f"ledger.{form}", content, writer=WRITER)
     return warnings

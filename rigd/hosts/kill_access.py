@@ -63,11 +63,12 @@ class KillAccess:
         """Where a person reaches the broker without us."""
         return CONTACTS.get(self.identity.broker_code, "your broker's own site or phone")
 
-    def text(self) -> bytes:
-        """Return the file's content."""
+    def text(self, *, test_mode: bool = False) -> bytes:
+        """Return the file's content, that of a dry run marked."""
         fields = {
             "bot": str(self.identity),
             "profile": self.profile.value,
+            "test_mode": test_mode,
             "seed": self.seed,
             "model": {name: str(value) for name, value in asdict(self.model).items()},
         }
@@ -76,8 +77,8 @@ class KillAccess:
 
 def leave_access(home: Home, access: KillAccess) -> None:
     """Write the file, unless it says the same already."""
-    path = home.env / NAME
-    content = access.text()
+    path = _path(home)
+    content = access.text(test_mode=home.test_mode)
     if not (path.exists() and path.read_bytes() == content):
         replace(path, content, MODE)
 
@@ -102,7 +103,7 @@ def find_access(home: Home, bot: str = "") -> KillAccess:
     ConfigError
         If the home has no bot, another one than the named, or several and none is named.
     """
-    known = _read(home.env / NAME)
+    known = _read(_path(home))
     if known is not None and bot in {"", str(known.identity)}:
         return known
     names = _bots(home)
@@ -116,6 +117,11 @@ def find_access(home: Home, bot: str = "") -> KillAccess:
     found = ", ".join([str(known.identity)] if known else names)
     msg = f"{home.root} must hold the bot that is to be killed, found {found}"
     raise ConfigError(msg, fix="rigd kill --bot ENTITY_JURISDICTION_BROKER_ID")
+
+
+def _path(home: Home) -> Path:
+    """Return where the file lies: that of a dry run among its own outputs, never the bot's."""
+    return (home.runs if home.test_mode else home.env) / NAME
 
 
 def _read(path: Path) -> KillAccess | None:

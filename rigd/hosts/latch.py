@@ -31,6 +31,7 @@ def read_latch(path: Path) -> LatchState:
         return unreadable(f"{path.name}: {error}")
     if isinstance(held, dict):
         held.pop("profile", None)
+        held.pop("test_mode", None)
     return LatchState.from_json(held)
 
 
@@ -46,12 +47,15 @@ def read_defense(path: Path) -> DefenseState:
         return defense_mode.unreadable(f"{path.name}: {error}")
     if isinstance(held, dict):
         held.pop("profile", None)
+        held.pop("test_mode", None)
     return DefenseState.from_json(held)
 
 
-def state_text(state: LatchState | DefenseState, profile: Profile) -> bytes:
+def state_text(
+    state: LatchState | DefenseState, profile: Profile, *, test_mode: bool = False
+) -> bytes:
     """Return the content of risk_state.json or defense_state.json."""
-    fields = {"profile": profile.value} | state.to_json()
+    fields = {"profile": profile.value, "test_mode": test_mode} | state.to_json()
     return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
 
@@ -72,7 +76,7 @@ def trip_latch(
     path = home.bot(identity).risk_state
     state = trip(read_latch(path), cause=cause, detail=why, at=at)
     with Registry(home, identity) as registry:
-        content = state_text(state, profile)
+        content = state_text(state, profile, test_mode=home.test_mode)
         registry.write("risk_state.json", content, writer="rigd.engine.session")
 
 

@@ -19,8 +19,8 @@ from rigd.core.clock import from_iso, iso
 from rigd.core.errors import AccessError, ConfigError, ErrorType, ExitCode, RigdError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
-from rigd.hosts import build_check, finishing, records, supervisor
-from rigd.hosts.books import refuse_lost_books
+from rigd.hosts import build_check, finishing, records, supervisor, test_mode
+from rigd.hosts.books import make_books, refuse_lost_books
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.bot_state import BotStateFile
 from rigd.hosts.latch import read_latch
@@ -29,12 +29,14 @@ from rigd.hosts.provision import provision_for
 from rigd.hosts.records import Place
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
+from rigd.hosts.steps import Steps, from_fields
 from rigd.hosts.universe import known
 from rigd.hosts.watch import CRASH_LOOP, Supervision
 from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.files import make_folder, repoint
+from rigd.store.hashing import sha256_file
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
@@ -133,7 +135,7 @@ class Launcher:
         supervised: bool = False,
         notebook: Path | None = None,
     ) -> None:
-        self._home = home
+        self._live = self._home = home
         self._clock = clock
         self._ids = ids
         self._on_progress = on_progress
@@ -157,21 +159,28 @@ class Launcher:
         Ended
             How it ended.
         """
-        if not is_provisioned(self._home):
-            provision_for(self._home, request, self._clock)
+        flags = ControlFolder(self._live.control, self._clock, self._ids)
+        request = test_mode.latched(flags, request)
+        self._home = self._live.dry if request.test_mode else self._live
+        self._state = BotStateFile(self._home)
+        if not is_provisioned(self._live):
+            self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
-        plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._home, request))
+        plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._live, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
-            place = _place(bot, plan.day.day, request)
             self._refuse_flags()
+            if request.test_mode:
+                test_mode.begin(self._live, flags)
+            place = _place(bot, plan.day.day, request)
             if not place.resumed:
                 refuse_latched(tree.risk_state)
             refuse_lost_books(bot)
             make_folder(place.folder)
             registry = Registry(self._home, bot.identity, day=plan.day.day, number=place.number)
-            asked = json.loads(request.to_json()) | {"profile": bot.profile.value}
+            notebook = sha256_file(checkout() / "notebooks" / NOTEBOOK)
+            asked = json.loads(request.to_json()) | bot.marks | {"notebook_sha256": notebook}
             registry.write("request.json", _json(asked), writer=WRITER)
             run = self._reside if self._supervised else self._run
             code, output = run(bot, place, request, plan.day.minutes)
@@ -180,7 +189,7 @@ class Launcher:
     @contextmanager
     def _owned(self, bot: Bot) -> Iterator[None]:
         """Hold the launch for this process; a kernel that outlived its launcher counts too."""
-        tree = self._home.bot(bot.identity)
+        tree = self._live.bot(bot.identity)
         make_folder(tree.root)
         with SessionLock(tree.launch_lock, what="rigd session", clock=self._clock):
             probe = SessionLock(tree.lock, what="rigd session", clock=self._clock)
@@ -349,6 +358,13 @@ class Launcher:
                 )
             )
 
+    def _set_up(self, request: SessionRequest) -> None:
+        """Provision the demo, then make its books; users come with the panel (document 070)."""
+        provision_for(self._live, request, self._clock, self._state.step)
+        if not request.test_mode:
+            self._state.step(BotState.BOOTSTRAPPING)
+            make_books(open_bot(self._live, checkout() / "VERSION.md")).close()
+
     def _end(self, bot: Bot, place: Place, registry: Registry, code: int, output: str) -> Ended:
         folder = place.folder
         day, number = records.day_and_number(folder)
@@ -367,10 +383,12 @@ class Launcher:
         if code:
             warnings += (f"the notebook did not run to its end (papermill exit code {code})",)
             exit_code = exit_code or int(ExitCode.ERROR)
+        steps = Steps(from_fields(kernel.get("steps")))
+        steps.note("notebook", passed=not code, detail=f"papermill exit code {code}")
         document = {
             "session": folder.name,
             "bot": str(bot.identity),
-            "profile": bot.profile.value,
+            **bot.marks,
             "state": closed.state.value,
             "status": closed.status,
             "exit_reason": closed.exit_reason,
@@ -378,6 +396,7 @@ class Launcher:
             "notebook_exit_code": code,
             "ended_at": iso(self._clock.now()),
             "warnings": list(warnings),
+            "steps": steps.as_fields(),
         }
         self._state.write(closed.state.value)
         registry.write("session.json", _json(document), writer=WRITER)
@@ -385,15 +404,13 @@ class Launcher:
             folder,
             {
                 "session": folder.name,
-                "profile": bot.profile.value,
+                **bot.marks,
                 "books": kernel.get("books_head", []),
             },
             chains={records.JOURNAL: chain},
         )
-        repoint(self._home.latest, folder)
-        reason = finishing.back_up_session(bot, folder, self._clock.now())
-        if reason:
-            warnings += (f"backup: {reason}",)
+        steps.note("manifest sealed", passed=True, detail=seal)
+        warnings += self._after_seal(bot, folder, registry, steps)
         return Ended(
             folder=folder,
             exit_code=exit_code,
@@ -404,6 +421,28 @@ class Launcher:
             message="",
             seal=seal,
         )
+
+    def _after_seal(
+        self, bot: Bot, folder: Path, registry: Registry, steps: Steps
+    ) -> tuple[str, ...]:
+        """Take the steps that never block: link, backup, and the record of all steps."""
+        known = len(steps.warnings)
+        steps.take("latest session", lambda: repoint(self._home.latest, folder), instead=None)
+        reason = finishing.back_up_session(bot, folder, self._clock.now())
+        steps.note("backup", passed=not reason, detail=reason)
+        document = {
+            "session": folder.name,
+            "bot": str(bot.identity),
+            **bot.marks,
+            "ended_at": iso(self._clock.now()),
+            "steps": steps.as_fields(),
+        }
+        steps.take(
+            "termination.json",
+            lambda: registry.write("termination.json", _json(document), writer=WRITER),
+            instead=None,
+        )
+        return steps.warnings[known:]
 
     def _failed(
         self,

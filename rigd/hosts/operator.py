@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str = "") -> list[str]:
-    """Remove the control flags of a home; return their names.
+    """Remove the control flags of a home, those of tests too; return their names.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str 
     list of str
         The names of the files removed.
     """
-    removed = ControlFolder(home.control, clock, ids).clear()
+    folder = ControlFolder(home.control, clock, ids)
+    removed = [*folder.clear(), *folder.take_tests()]
     with Registry(home) as registry:
         audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
     return removed

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from rigd.calendar.exchange import previous_session, trades_on
+from rigd.calendar.exchange import next_session, previous_session, session, trades_on
 from rigd.config.choices import BrokerCode
 from rigd.config.inverse_etfs import SHIPPED
 from rigd.core.errors import ConfigError, DataError
@@ -56,7 +56,7 @@ def make_plan(
     """
     chosen = session_settings(settings, request)
     _require_simulated(chosen)
-    day = session_day(request.day or SAMPLE_DAY)
+    day = _day(request)
     _require_trading_day(chosen, day)
     windows(chosen, day)
     if not request.data:
@@ -65,6 +65,7 @@ def make_plan(
             day=day,
             feed=sample_feed(day, request.symbols).with_known(known),
             inverse_etfs=inverse_etfs,
+            test_mode=request.test_mode,
         )
     folder = Path(request.data).expanduser().absolute()
     maps = buys_inverse(chosen)
@@ -85,7 +86,16 @@ def make_plan(
         inverse_etfs=inverse_etfs,
         fundamentals=find_fundamentals(data_root(folder)),
         bought_only=frozenset(funds) & set(feed.symbols) - set(request.symbols),
+        test_mode=request.test_mode,
     )
+
+
+def _day(request: SessionRequest) -> SessionDay:
+    """Return the exchange day; a dry run on a day without one takes the next (document 070)."""
+    asked = request.day or SAMPLE_DAY
+    if request.test_mode and not request.data and session(asked) is None:
+        return next_session(asked)
+    return session_day(asked)
 
 
 def _funds(symbols: Sequence[str], table: InverseEtfs) -> tuple[str, ...]:

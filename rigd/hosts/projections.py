@@ -12,6 +12,8 @@ from rigd.reporting.trades import TradeHistory
 from rigd.reporting.tuning import TuningTracker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rigd.core.ports import Journal, Projection
     from rigd.ledger.book import Ledger
     from rigd.store.registry import Registry
@@ -30,9 +32,18 @@ class Projections:
         The door to the standing files.
     key
         The session's key in books and logs.
+    more
+        Further projections of this session.
     """
 
-    def __init__(self, journal: Journal, ledger: Ledger, registry: Registry, key: str) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        ledger: Ledger,
+        registry: Registry,
+        key: str,
+        more: Sequence[Projection] = (),
+    ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._key = key
@@ -45,6 +56,7 @@ class Projections:
             DailySummary(registry),
             TuningTracker(registry),
             self.status,
+            *more,
         )
 
     def advance(self) -> None:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from rigd.config.sources import checkout
 from rigd.core.clock import iso
 from rigd.core.errors import SecretError
+from rigd.core.lifecycle import BotState
 from rigd.hosts.bot import first_settings, provision_demo
 from rigd.hosts.plan import make_plan
 from rigd.store.registry import Registry
 from rigd.vault.secrets import ENV_BOT, IDENTITY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rigd.core.ports import ControlClock
     from rigd.hosts.request import SessionRequest
     from rigd.store.paths import Home
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 WRITER = "rigd.hosts.provision"
 
 
-def provision_for(home: Home, request: SessionRequest, clock: ControlClock) -> None:
+def provision_for(
+    home: Home,
+    request: SessionRequest,
+    clock: ControlClock,
+    on_state: Callable[[BotState], None] = lambda _: None,
+) -> None:
     """Provision the demo of a home for its first session, if that session is possible.
 
     Parameters
@@ -32,6 +40,9 @@ def provision_for(home: Home, request: SessionRequest, clock: ControlClock) -> N
         What is asked of the first session.
     clock
         The control clock, for the log.
+    on_state
+        Called with the states of the first start: ``initialize`` before anything exists and
+        ``provisioning`` while key and secrets are made (document 070).
 
     Raises
     ------
@@ -42,6 +53,8 @@ def provision_for(home: Home, request: SessionRequest, clock: ControlClock) -> N
     """
     refuse_orphaned(home)
     make_plan(first_settings(home, checkout() / "VERSION.md"), request)
+    on_state(BotState.INITIALIZE)
+    on_state(BotState.PROVISIONING)
     provision_home(home, clock)
 
 

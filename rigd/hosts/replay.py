@@ -119,6 +119,7 @@ async def run(
             break
         minute, starts = slice_.minute, slice_.start
         desk.clock.advance(max(desk.clock.now(), starts))
+        session.update(minute)
         quiet = session.is_quiet(minute)
         if not quiet:
             await guard.run(session.before_minute(minute), "the start of a minute")

@@ -32,6 +32,8 @@ class SessionRequest:
         Settings that differ from the bot's for this session, as (key, text).
     speed
         Market seconds per second; 0 for as fast as possible.
+    test_mode
+        Whether it is a dry run: latched from its flag when it was launched, never asked otherwise.
     universe
         Version of the published universe that the symbols were taken from; blank for none. On the
         command line also ``latest`` or a stamp: `rigd.hosts.universe.applied` resolves it.
@@ -48,6 +50,7 @@ class SessionRequest:
     bar_stamp: str = "start"
     overrides: tuple[tuple[str, str], ...] = ()
     speed: float = 0.0
+    test_mode: bool = False
     universe: str = ""
 
     def __post_init__(self) -> None:
@@ -101,6 +104,7 @@ class SessionRequest:
                 bar_stamp=str(values["bar_stamp"]),
                 overrides=tuple((str(key), str(value)) for key, value in values["overrides"]),
                 speed=float(values["speed"]),
+                test_mode=bool(values.get("test_mode", False)),
                 universe=str(values.get("universe", "")),
             )
         except (KeyError, TypeError, ValueError) as error:

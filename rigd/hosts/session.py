@@ -22,7 +22,7 @@ from rigd.core.clock import SystemClock
 from rigd.core.errors import ExitCode, LogicError
 from rigd.core.events import Command
 from rigd.core.ids import SystemIds
-from rigd.hosts import engine_run
+from rigd.hosts import engine_run, test_mode
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.finishing import Finished
 from rigd.hosts.provision import provision_for
@@ -30,6 +30,7 @@ from rigd.hosts.request import SessionRequest
 from rigd.reporting import session_view
 from rigd.reporting.session_summary import SummaryInputs, session_summary
 from rigd.store import manifest
+from rigd.store.control import ControlFolder
 from rigd.store.paths import Home
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ class SessionHandle:
                     self.folder,
                     {
                         "session": self.folder.name,
-                        "profile": self.bot.profile.value,
+                        **self.bot.marks,
                         "books": list(self._outcome.finished.head),
                     },
                     chains=self._run.chains(),
@@ -252,9 +253,16 @@ def start(home: str, request: str = "", *, launched: bool = False) -> SessionHan
     if running is not None:
         return running
     wanted = SessionRequest.from_json(request) if request else SessionRequest()
+    clock, ids = SystemClock(), SystemIds()
+    if launched:
+        outputs = place.dry if wanted.test_mode else place
+    else:
+        flags = ControlFolder(place.control, clock, ids)
+        wanted = test_mode.latched(flags, wanted)
+        outputs = test_mode.begin(place, flags) if wanted.test_mode else place
     if not is_provisioned(place):
-        provision_for(place, wanted, SystemClock())
-    bot = open_bot(place, checkout() / "VERSION.md")
+        provision_for(place, wanted, clock)
+    bot = open_bot(outputs, checkout() / "VERSION.md")
     handle = SessionHandle(bot, wanted, launched=launched)
     _running[place.root] = handle
     handle.start()

@@ -51,8 +51,7 @@ def run_environment(
     dict of str to str
         Variables by name.
     """
-    kept = {name: inherited[name] for name in KEPT if name in inherited}
-    return kept | {
+    return kept_of(inherited) | {
         "RIGD_HOME": str(home),
         "JUPYTER_PATH": str(kernels),
         "JUPYTER_RUNTIME_DIR": str(runtime),
@@ -63,6 +62,11 @@ def run_environment(
         "PYTHONUTF8": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+
+
+def kept_of(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a child process inherits; no secret is among them."""
+    return {name: inherited[name] for name in KEPT if name in inherited}
 
 
 def run_notebook(
@@ -119,6 +123,28 @@ def run_notebook(
             while interrupts:
                 interrupts.pop()
                 on_interrupt()
+
+
+def run_tests(environment: Mapping[str, str], folder: Path) -> int:
+    """Run the tests that flags ask for in a child process, its output shown as it comes.
+
+    Parameters
+    ----------
+    environment
+        The child's whole environment.
+    folder
+        The checkout that holds ``tests/``.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when every test passed.
+    """
+    command = [sys.executable, "-m", "tests.integration_test_runner"]
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, check=False
+    )
+    return done.returncode
 
 
 def ask_kernel(pid: int) -> bool:

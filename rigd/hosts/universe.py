@@ -32,11 +32,13 @@ from rigd.screener.blocklist import OPERATOR, Blocked
 from rigd.screener.build import UniverseBuild, owned
 from rigd.screener.criteria import Criteria
 from rigd.store.registry import Registry
+from rigd.strategy import router
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from rigd.config.schema import Settings
     from rigd.core.ports import ControlClock, UniverseProvider
     from rigd.core.universe import Universe
     from rigd.hosts.bot import Bot
@@ -165,17 +167,22 @@ def build(
     """
     return UniverseBuild(bot.home, clock, UniverseLog(bot, clock)).build(
         sources(bot, asked, clock),
-        Criteria.of(bot.settings),
+        criteria_of(bot.settings),
         keep=bot.settings.backup_keep,
         day=day,
         fresh=fresh,
     )
 
 
+def criteria_of(settings: Settings) -> Criteria:
+    """Return the thresholds of a bot's settings, for the strategies that run."""
+    return Criteria.of(settings, router.sequence(settings))
+
+
 def refilter(bot: Bot, clock: ControlClock) -> Outcome:
     """Publish what was fetched under the settings' thresholds of now; ask nobody."""
     workshop = UniverseBuild(bot.home, clock, UniverseLog(bot, clock))
-    return workshop.refilter(Criteria.of(bot.settings), keep=bot.settings.backup_keep)
+    return workshop.refilter(criteria_of(bot.settings), keep=bot.settings.backup_keep)
 
 
 def block(bot: Bot, symbol: str, reason: str, clock: ControlClock, *, by: str) -> Blocked | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rigd.broker import api
@@ -12,9 +12,11 @@ from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange, TruthLog
 from rigd.broker.simulated.model import SimModel
 from rigd.calendar import exchange as calendar
-from rigd.calendar.windows import WindowKeys, plan
+from rigd.calendar.windows import WindowKeys, describe, plan
+from rigd.config import hot
 from rigd.config.choices import ShortType
 from rigd.config.digest import digest
+from rigd.config.dry_run import NOTE, dry_run
 from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
 from rigd.config.parse import override
 from rigd.config.schema import Settings
@@ -41,7 +43,7 @@ from rigd.engine.orders import OrderBook
 from rigd.engine.portfolio import Portfolio
 from rigd.engine.recorder import Recorder
 from rigd.engine.session import Session
-from rigd.engine.watchdog import Watchdog, WatchLimits
+from rigd.engine.watchdog import Watchdog
 from rigd.enhancements import chain as filters
 from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.market.feed import DayFeed
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
     from rigd.engine.commands import Flags
+    from rigd.engine.updating import SettingsSource
     from rigd.hosts.request import SessionRequest
 
 CURRENCY = "USD"
@@ -83,6 +86,8 @@ class Plan:
         The exchange session.
     feed
         Its bars.
+    test_mode
+        Whether it is a dry run (document 070, TEST_MODE).
     fundamentals
         Companies' metrics that lie beside the bars; None where there are none.
     inverse_etfs
@@ -94,6 +99,7 @@ class Plan:
     settings: Settings
     day: SessionDay
     feed: DayFeed
+    test_mode: bool = False
     fundamentals: FundamentalsSource | None = None
     inverse_etfs: InverseEtfs = SHIPPED
     bought_only: frozenset[str] = frozenset()
@@ -167,7 +173,8 @@ def buys_inverse(settings: Settings) -> bool:
 def session_settings(settings: Settings, request: SessionRequest) -> Settings:
     """Return the bot's settings with the request's changes, validated as a whole."""
     changes = dict(request.overrides)
-    return override(settings, changes, source="--set") if changes else settings
+    chosen = override(settings, changes, source="--set") if changes else settings
+    return dry_run(chosen) if request.test_mode else chosen
 
 
 def windows(settings: Settings, day: SessionDay) -> list[Planned]:
@@ -215,6 +222,7 @@ async def open_session(
     journal: Journal,
     commands: CommandReader,
     checks: Sequence[SelfCheck] = (),
+    settings_source: SettingsSource | None = None,
 ) -> Session:
     """Build a session over a journal, new or cut off, and pass the self-checks.
 
@@ -232,14 +240,25 @@ async def open_session(
         Where stop and kill come from.
     checks
         What parts that only the host knows answered: keys, calendar, books.
+    settings_source
+        Where changed settings come from; None where nobody can change them.
 
     Returns
     -------
     Session
         Over its replayed journal; `replay.run` begins it.
     """
-    settings, day, feed = what.settings, what.day, what.feed
+    day, feed = what.day, what.feed
     clock = MarketClock(day.open)
+    orders, portfolio = OrderBook(), Portfolio(broker.name, day.open)
+    recorder = Recorder(journal, clock, (orders, portfolio))
+    past = journal.entries()
+    recorder.replay(past)
+    started = past[0].record if past else None
+    planned = windows(what.settings, day)
+    settings = what.settings
+    if isinstance(started, SessionStarted):
+        settings = hot.as_recorded(started.settings, started.config_digest)
     line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit)
     defense = DefenseMode(
         settings=settings,
@@ -247,12 +266,6 @@ async def open_session(
         state=start.defense,
         at=day.open,
     )
-    orders, portfolio = OrderBook(), Portfolio(broker.name, day.open)
-    recorder = Recorder(journal, clock, (orders, portfolio))
-    past = journal.entries()
-    recorder.replay(past)
-    planned = windows(settings, day)
-    started = past[0].record if past else None
     if not isinstance(started, SessionStarted):
         started = await _first_record(what, start, line, planned, defense=defense.on)
     kill_switch = KillSwitch(
@@ -275,6 +288,7 @@ async def open_session(
         orders=orders,
         portfolio=portfolio,
         chain=filters.build_chain(settings, start.sources),
+        build_chain=partial(filters.build_chain, sources=start.sources),
         door=_door(settings, past),
         kill_switch=kill_switch,
         float_amount=started.float_amount,
@@ -282,7 +296,7 @@ async def open_session(
         defense_mode=defense,
         opening_equity=started.float_amount,
         watchdog=Watchdog(
-            _watch_limits(settings), line, clock, commands.clock, start.connection, day
+            watchdog.limits_of(settings), line, clock, commands.clock, start.connection, day
         ),
         alerts=JournalAlerts(recorder),
         expected_slippage=_expected_slippage(settings),
@@ -300,12 +314,17 @@ async def open_session(
         recorder.record(started, durable=True)
         _record_boot(recorder, what, planned)
     selfcheck.require(recorder, [*checks, *await _answers(settings, desk, line)])
-    return Session(desk, commands, started.opening_cash)
+    return Session(desk, commands, started.opening_cash, settings_source)
 
 
-def command_reader(flags: Flags | None, clock: ControlClock, settings: Settings) -> CommandReader:
+def command_reader(
+    flags: Flags | None,
+    clock: ControlClock,
+    settings: Settings,
+    take_tests: Callable[[], Sequence[str]] = tuple,
+) -> CommandReader:
     """Return the reader of stop and kill with the settings' interval."""
-    return CommandReader(flags, clock, settings.flag_interval_ms / 1000.0)
+    return CommandReader(flags, clock, settings.flag_interval_ms / 1000.0, take_tests)
 
 
 async def _first_record(
@@ -318,7 +337,7 @@ async def _first_record(
         day=day.day,
         number=start.number,
         profile=start.profile,
-        test_mode=False,
+        test_mode=what.test_mode,
         replay=True,
         broker=broker.name,
         session_open=day.open,
@@ -344,14 +363,6 @@ def _limits(
 ) -> tuple[tuple[str, str], ...]:
     table = limits_table(settings, float_amount, defense=defense)
     return tuple((str(name), str(value)) for name, value in table)
-
-
-def _watch_limits(settings: Settings) -> WatchLimits:
-    return WatchLimits(
-        broker_outage=timedelta(seconds=settings.broker_outage_s),
-        data_silent=timedelta(seconds=settings.market_data_stale_s),
-        lease_s=float(settings.lease_s),
-    )
 
 
 def _expected_slippage(settings: Settings) -> float:
@@ -393,10 +404,13 @@ def _record_boot(recorder: Recorder, what: Plan, planned: list[Planned]) -> None
     recorder.record(NoteMade(topic="vix", text=text))
     for warning in what.settings.warnings():
         recorder.record(NoteMade(topic="settings", text=warning))
+    if what.test_mode:
+        recorder.record(NoteMade(topic="test_mode", text=NOTE))
     if what.mapping:
         recorder.record(NoteMade(topic=MAPPING_NOTE, text=what.mapping))
     for item in planned:
         window = item.window
+        recorder.record(NoteMade(topic="window", text=describe(what.day, item)))
         recorder.record(
             WindowPlanned(
                 strategy=item.strategy,

@@ -40,6 +40,7 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SessionStarted,
+    SettingsChanged,
     SliceDone,
     StateChanged,
     WindowClosed,
@@ -120,6 +121,7 @@ def _in_main(record: Record, _memory: Memory) -> bool:
         | AlertRaised
         | DefenseChanged
         | CommandObeyed
+        | SettingsChanged
         | Reconciled
         | ErrorCaptured
         | NoteMade
@@ -247,7 +249,7 @@ def log_lines(entry: Entry, memory: Memory) -> list[tuple[str, str]]:
         msg = f"a log row must follow SessionStarted, was {type(entry.record).__name__}"
         raise LogicError(msg)
     told = tell(entry.record, memory)
-    if told is None or not _loud_enough(told, started):
+    if told is None or told.level < memory.log_level:
         return []
     enabled = setting(started, "ENABLE_LOGGING", "true").lower() != "false"
     names = [
@@ -358,9 +360,3 @@ def session_logs(entries: Iterable[Entry]) -> dict[str, bytes]:
     memory = Memory()
     lines = [pair for entry in entries for pair in log_lines(entry, memory)]
     return whole_logs(lines, LOG_FIELDS, memory.log_format)
-
-
-def _loud_enough(told: Told, started: SessionStarted) -> bool:
-    name = setting(started, "DEBUG_LOG_LEVEL", "info").upper()
-    wanted = Level[name] if name in Level.__members__ else Level.INFO
-    return told.level >= wanted

@@ -29,16 +29,19 @@ padding:2px 8px;border-radius:4px;background:var(--warn-bg);color:var(--warn);
 border:1px solid #e8cf8e;vertical-align:2px;margin-left:8px}
 .rigd .scroll{overflow-x:auto}
 .rigd table{border-collapse:collapse;width:100%;font-size:13px;margin:0}
-.rigd th{text-align:left;font-weight:600;color:var(--muted);border-bottom:1px solid #c6ced6;
+.rigd.rigd table{table-layout:auto}
+.rigd.rigd pre{font:12px/1.45 ui-monospace,Menlo,Consolas,monospace;margin:0;white-space:pre}
+.rigd.rigd tbody tr{background:none}
+.rigd.rigd th{text-align:left;font-weight:600;color:var(--muted);border-bottom:1px solid #c6ced6;
 padding:5px 12px 5px 0;white-space:nowrap;background:none}
-.rigd td{text-align:left;border-bottom:1px solid var(--rule);padding:5px 12px 5px 0;
+.rigd.rigd td{text-align:left;border-bottom:1px solid var(--rule);padding:5px 12px 5px 0;
 vertical-align:top;background:none;overflow-wrap:anywhere}
-.rigd th.n:last-child,.rigd td.n:last-child{padding-right:2px}
+.rigd.rigd th.n:last-child,.rigd.rigd td.n:last-child{padding-right:2px}
 .rigd>*+h2{margin-top:18px}
-.rigd tr:last-child td{border-bottom:0}
-.rigd th.n,.rigd td.n{text-align:right;padding-right:28px;
+.rigd.rigd tr:last-child td{border-bottom:0}
+.rigd.rigd th.n,.rigd.rigd td.n{text-align:right;padding-right:28px;
 font-variant-numeric:tabular-nums;white-space:nowrap}
-.rigd tr.total td{font-weight:650;border-top:1px solid #c6ced6}
+.rigd.rigd tr.total td{font-weight:650;border-top:1px solid #c6ced6}
 .rigd .gain{color:var(--gain)}.rigd .loss{color:var(--loss)}
 .rigd .empty{color:var(--muted);font-style:italic}
 """

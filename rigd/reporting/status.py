@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.events import (
+    AlertRaised,
     CandidateJudged,
     DefenseChanged,
     Entry,
@@ -21,6 +22,7 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SessionStarted,
+    SettingsChanged,
     StateChanged,
     TradeClosed,
     WindowPlanned,
@@ -55,6 +57,8 @@ _LOGGED = (
     StateChanged,
     RiskModeChanged,
     RiskTripped,
+    SettingsChanged,
+    AlertRaised,
     SessionClosed,
 )
 
@@ -214,6 +218,7 @@ class StatusFold:
         self._outputs = outputs
         self._seq = 0
         self._started: SessionStarted | None = None
+        self._settings: SettingsChanged | None = None
         self._state = BotState.INITIALIZE
         self._reason = ""
         self._mode = RiskMode.ACTIVE
@@ -238,6 +243,8 @@ class StatusFold:
             self._started = record
         elif isinstance(record, StateChanged):
             self._state, self._reason = record.state, record.reason
+        elif isinstance(record, SettingsChanged):
+            self._settings, self._limits = record, record.limits
         elif isinstance(record, RiskModeChanged):
             self._mode = record.mode
         elif isinstance(record, DefenseChanged):
@@ -272,6 +279,7 @@ class StatusFold:
         started = self._started
         if started is None:
             return None
+        in_force = self._settings or started
         return StatusInputs(
             status=self._closed.status if self._closed else RUNNING,
             state=self._state,
@@ -288,7 +296,7 @@ class StatusFold:
             strategies=tuple(self._strategy(name) for name in started.strategies),
             limits=self._limits or started.limits,
             float_amount=started.float_amount,
-            session_cap=started.session_cap,
+            session_cap=in_force.session_cap,
             realised=_sum(self._trades),
             trades=len(self._trades),
             signals=sum(len(found) for found in self._signals.values()),

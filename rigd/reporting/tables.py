@@ -6,11 +6,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.core.events import (
+    AlertRaised,
     BarsDropped,
     NoteMade,
     PoolRanked,
     SelfChecked,
     SessionClosed,
+    SettingsChanged,
     TradeClosed,
     WindowPlanned,
 )
@@ -215,6 +217,11 @@ def notes_table(entries: Iterable[Entry]) -> Table:
         record = entry.record
         if isinstance(record, NoteMade):
             rows.append((record.topic, record.text))
+        elif isinstance(record, AlertRaised):
+            rows.append((f"alert: {record.event}", record.text))
+        elif isinstance(record, SettingsChanged):
+            changes = ", ".join(f"{key} {old} → {new}" for key, old, new in record.changes)
+            rows.append(("settings", f"from minute {record.minute} on: {changes}"))
         elif isinstance(record, BarsDropped):
             text = f"{record.symbol}: {record.kept} kept, {record.dropped} outside the session"
             rows.append(("bars", f"{text} dropped ({record.source})"))

@@ -37,6 +37,7 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SessionStarted,
+    SettingsChanged,
     SliceDone,
     StateChanged,
     TradeClosed,
@@ -48,7 +49,7 @@ from rigd.core.lifecycle import RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import OrdStatus, Purpose
 from rigd.core.values import WARNED, Direction
-from rigd.reporting.header import instant_of, log_format_of, marks_of
+from rigd.reporting.header import instant_of, log_format_of, marks_of, setting
 from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Value
 
@@ -89,18 +90,28 @@ class Told:
 class Memory:
     """What rows need to know of earlier records: the session, and the order behind an id."""
 
-    __slots__ = ("orders", "started")
+    __slots__ = ("log_level", "orders", "started")
 
     def __init__(self) -> None:
         self.started: SessionStarted | None = None
         self.orders: dict[str, OrderIntent] = {}
+        self.log_level = Level.INFO
 
     def learn(self, record: Record) -> None:
         """Remember a record that later ones refer to."""
         if isinstance(record, SessionStarted):
             self.started = record
+            self._learn_level(setting(record, "DEBUG_LOG_LEVEL", "info"))
         elif isinstance(record, OrderIntent):
             self.orders[record.cl_ord_id] = record
+        elif isinstance(record, SettingsChanged):
+            for key, _, value in record.changes:
+                if key == "DEBUG_LOG_LEVEL":
+                    self._learn_level(value)
+
+    def _learn_level(self, name: str) -> None:
+        known = name.upper() in Level.__members__
+        self.log_level = Level[name.upper()] if known else Level.INFO
 
     @property
     def log_format(self) -> LogFormat:
@@ -468,6 +479,16 @@ def _error_captured(r: ErrorCaptured, _memory: Memory) -> Told:
     )
 
 
+def _settings_changed(r: SettingsChanged, _memory: Memory) -> Told:
+    changes = ", ".join(f"{key} {before} -> {after}" for key, before, after in r.changes)
+    return Told(
+        event="settings_changed",
+        level=Level.WARNING,
+        message=f"settings in force from minute {r.minute} on: {redact(changes)}",
+        details=rest(r),
+    )
+
+
 def _note_made(r: NoteMade, _memory: Memory) -> Told:
     message = f"{redact(r.topic)}: {redact(r.text)}"
     return Told(event="note", level=Level.INFO, message=message, details={"topic": r.topic})
@@ -510,6 +531,7 @@ TELLERS: MappingProxyType[type[Record], Callable[..., Told]] = MappingProxyType(
     WindowClosed: _window_closed,
     Reconciled: _reconciled,
     CommandObeyed: _command_obeyed,
+    SettingsChanged: _settings_changed,
     RiskTripped: _risk_tripped,
     EmergencyMet: _emergency_met,
     AlertRaised: _alert_raised,

@@ -30,6 +30,9 @@ LAST_TRADES = 20
 FEWEST_TRADES = 10
 """The win rate counts the last 20 closed trades and says nothing of fewer than 10."""
 
+DEFENSE_SET = "DEFENSE_MODE_ACTIVE is true"
+"""Why it is on by the settings."""
+
 
 class Trigger(StrEnum):
     """Why it began."""
@@ -130,7 +133,7 @@ class DefenseMode:
         if self._state.killed not in {"", session}:
             self.enter(Trigger.AFTER_KILL, f"session {state.killed} was killed", at)
         if settings.defense_mode_active:
-            self.enter(Trigger.SETTINGS, "DEFENSE_MODE_ACTIVE is true", at)
+            self.enter(Trigger.SETTINGS, DEFENSE_SET, at)
 
     @property
     def state(self) -> DefenseState:
@@ -150,6 +153,10 @@ class DefenseMode:
             self._state, on=True, trigger=trigger, detail=detail, at=require_utc(at)
         )
         return True
+
+    def set_lowest_rate(self, rate: Decimal) -> None:
+        """Replace DEFENSE_MODE_MIN_WIN_RATE; what is on stays on."""
+        self._lowest_rate = rate
 
     def note_kill(self) -> None:
         """Note that this session was killed: the next one begins in defense mode."""

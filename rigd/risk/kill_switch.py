@@ -186,14 +186,29 @@ class KillSwitch:
         session: int,
         state: LatchState,
     ) -> None:
-        if not (limit_fraction.is_finite() and 0 < limit_fraction <= 1):
-            msg = f"DAILY_LOSS_LIMIT must be above 0 and at most 1, was {limit_fraction}"
-            raise ConfigError(msg)
         if not (equity.is_finite() and equity > 0):
             msg = f"equity at session start must be positive and finite, was {equity}"
             raise ConfigError(msg)
-        self._fraction = limit_fraction
+        self.set_limit(limit_fraction)
         self._state = _opened(state, day, session, equity)
+
+    def set_limit(self, fraction: Decimal) -> None:
+        """Trip at another part of the same equity from now on; a latch stays as it is.
+
+        Parameters
+        ----------
+        fraction
+            DAILY_LOSS_LIMIT.
+
+        Raises
+        ------
+        ConfigError
+            If it is not in (0, 1].
+        """
+        if not (fraction.is_finite() and 0 < fraction <= 1):
+            msg = f"DAILY_LOSS_LIMIT must be above 0 and at most 1, was {fraction}"
+            raise ConfigError(msg)
+        self._fraction = fraction
 
     @property
     def state(self) -> LatchState:

@@ -104,6 +104,10 @@ class LastDoor:
         """Orders let through in this session."""
         return self._sent
 
+    def set_limits(self, limits: DoorLimits) -> None:
+        """Judge by other caps from now on; what was counted stays counted."""
+        self._limits = limits
+
     def restore(self, orders: Iterable[tuple[datetime, str]]) -> None:
         """Take up the counters of an interrupted session.
 

@@ -32,7 +32,7 @@ from rigd.screener.blocklist import Blocked
 from rigd.screener.criteria import Criteria
 from rigd.screener.plan import Kind, Phase, Plan, State, decode_state
 from rigd.screener.universe import Known
-from rigd.store.files import remove, remove_folder
+from rigd.store.files import remove, remove_tree
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
@@ -328,7 +328,7 @@ class UniverseBuild:
         builds = Registry(self._home, stamp=plan.stamp).path("universe_raw.json").parents[1]
         for folder in sorted(builds.iterdir()):
             if folder.name not in {plan.stamp, plan.origin}:
-                remove_folder(folder)
+                remove_tree(folder)
 
     def _tell(self, published: Universe) -> None:
         counts: dict[str, int] = {}

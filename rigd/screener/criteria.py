@@ -16,7 +16,7 @@ from rigd.core.errors import DataError
 from rigd.core.money import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rigd.config.schema import Settings
     from rigd.core.universe import Details
@@ -66,20 +66,22 @@ class Criteria:
     missing: MissingPolicy
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, running: Sequence[str] = ()) -> Self:
         """Return the thresholds of a bot's settings.
 
         Parameters
         ----------
         settings
-            Without an enabled strategy, the bands of all of them count.
+            The bot's.
+        running
+            The strategies that run; with none, the bands of all of the sequence count.
 
         Returns
         -------
         Criteria
             The thresholds.
         """
-        names = settings.active_strategies() or settings.strategy_sequence
+        names = running or settings.strategy_sequence
         views = [settings.strategy(name) for name in names]
         return cls(
             min_price=settings.min_price,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rigd.core.clock import from_iso, iso
 from rigd.core.errors import DataError, LogicError, Problem, StorageError
 from rigd.core.events import Command
-from rigd.store.files import SECRET_MODE, remove, replace, storage_errors
+from rigd.store.files import SECRET_MODE, remove, replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,9 @@ _CLOCK_SLACK_S = 2
 _USED = "control_nonces.json"
 STATE_FILE = "bot_state.txt"
 """Lies beside the flags; the launcher writes it."""
+TEST_FLAG = "test_mode.flag"
+"""Asks for a dry run of the whole bot, ``test_mode_<test>.flag`` for one test (document 070)."""
+_TEST = re.compile(r"test_mode(?:_([a-z][a-z0-9_]{0,60}))?\.flag\Z")
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -204,6 +208,56 @@ class ControlFolder:
         seen = [self._inspect(file) for file in self._files()]
         return [flag for flag in seen if flag is not None]
 
+    def tests(self) -> tuple[str, ...]:
+        """Return the tests that flags ask for: names, and a blank for the whole dry run.
+
+        Returns
+        -------
+        tuple of str
+            Names in order, the blank last: a single test takes precedence. Links, folders and
+            files of other users do not count.
+
+        Raises
+        ------
+        StorageError
+            If the folder cannot be read.
+        """
+        found = {match.group(1) or "" for name in self._names() if (match := _TEST.match(name))}
+        ours = [name for name in found if self._is_ours(flag_of_test(name))]
+        return tuple(sorted(ours, key=lambda name: (not name, name)))
+
+    def raise_test(self, name: str, by: str, source: str) -> str:
+        """Write the flag of a test; return its file name.
+
+        Parameters
+        ----------
+        name
+            The test; blank for the whole dry run.
+        by, source
+            Who asks, and from where.
+
+        Returns
+        -------
+        str
+            The flag's file name.
+
+        Raises
+        ------
+        LogicError
+            If the name has another form.
+        StorageError
+            If the disk refuses.
+        """
+        file = flag_of_test(name)
+        content = {"test": name, "issued": iso(self._clock.now()), "by": by, "source": source}
+        replace(self._path / file, json.dumps(content, indent=1).encode() + b"\n", SECRET_MODE)
+        return file
+
+    def take_tests(self, *names: str) -> list[str]:
+        """Remove flags of tests: those named, or all that lie there; return the file names."""
+        files = [flag_of_test(name) for name in (names or self.tests())]
+        return [file for file in files if remove(self._path / file)]
+
     def oddities(self) -> list[Problem]:
         """Return what lies in the folder and is no flag: it is ignored.
 
@@ -217,13 +271,9 @@ class ControlFolder:
         StorageError
             If the folder cannot be read.
         """
-        with storage_errors("read the control folder"):
-            if not self._path.is_dir():
-                return []
-            names = sorted(os.listdir(self._path))  # noqa: PTH208 - names only, as in `_files`
         found = []
-        for name in names:
-            known = name in _BY_FILE or name in {_USED, STATE_FILE}
+        for name in sorted(self._names()):
+            known = name in _BY_FILE or name in {_USED, STATE_FILE} or _TEST.match(name)
             if not known and not name.endswith(".tmp"):
                 found.append(Problem(name, "not a control flag: ignored"))
             elif name in _BY_FILE and not self._is_file(name):
@@ -265,14 +315,23 @@ class ControlFolder:
 
     def _files(self) -> list[str]:
         """Return the names of flags in the folder, strongest first; one look at the folder."""
+        return sorted((name for name in self._names() if name in _BY_FILE), key=_ORDER.__getitem__)
+
+    def _names(self) -> list[str]:
         try:
-            names = os.listdir(self._path)  # noqa: PTH208 - 5 times as fast, five looks a second
+            return os.listdir(self._path)  # noqa: PTH208 - 5 times as fast, five looks a second
         except FileNotFoundError:
             return []
         except OSError as error:
             msg = f"could not read the control folder: {error.strerror}"
             raise StorageError(msg, errno=error.errno or 0) from error
-        return sorted((name for name in names if name in _BY_FILE), key=_ORDER.__getitem__)
+
+    def _is_ours(self, file: str) -> bool:
+        try:
+            status = (self._path / file).lstat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
 
     def _is_file(self, file: str) -> bool:
         try:
@@ -350,6 +409,31 @@ class ControlFolder:
         self._used = kept | {nonce: iso(now)}
         text = json.dumps(self._used, indent=1, sort_keys=True).encode() + b"\n"
         replace(self._path / _USED, text, SECRET_MODE)
+
+
+def flag_of_test(name: str) -> str:
+    """Return the file name of a test's flag.
+
+    Parameters
+    ----------
+    name
+        The test; blank for the whole dry run.
+
+    Returns
+    -------
+    str
+        Such as ``test_mode_env_bot.flag``.
+
+    Raises
+    ------
+    LogicError
+        If the name is not of lower-case letters, digits and ``_``.
+    """
+    file = f"test_mode_{name}.flag" if name else TEST_FLAG
+    if not _TEST.match(file):
+        msg = f"a test must be named by a-z, 0-9 and _, was {name!r}"
+        raise LogicError(msg)
+    return file
 
 
 def _read(path: Path) -> bytes:

@@ -7,6 +7,7 @@ file, sync it, rename it, sync the folder).
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -235,26 +236,32 @@ def remove(path: Path) -> bool:
     return True
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a folder and the files in it durably; without it, do nothing.
+def remove_tree(folder: Path) -> bool:
+    """Remove a folder with everything in it durably; tell whether it was there.
 
     Parameters
     ----------
     folder
-        A folder of files alone.
+        The folder; a link in its place is removed, never followed.
+
+    Returns
+    -------
+    bool
+        False when there was nothing to remove.
 
     Raises
     ------
     StorageError
-        If the system refuses, or the folder holds another folder.
+        If the system refuses.
     """
-    if not folder.is_dir():
-        return
-    with storage_errors(f"remove folder {folder.name}"):
-        for path in sorted(folder.iterdir()):
-            path.unlink()
-        folder.rmdir()
+    if folder.is_symlink() or folder.is_file():
+        return remove(folder)
+    with storage_errors(f"remove {folder.name}"):
+        if not folder.exists():
+            return False
+        shutil.rmtree(folder)
         sync_folder(folder.parent)
+    return True
 
 
 def repoint(link: Path, target: Path) -> None:

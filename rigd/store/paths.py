@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
+TEST_MODE = "test_mode"
+"""The folder below ``runs/`` that holds what a dry run leaves."""
+
 
 @dataclass(frozen=True, slots=True)
 class BotTree:
@@ -141,9 +144,23 @@ class Home:
     ----------
     root
         RIGD_HOME: the folder that holds ``env/`` and ``runs/``.
+    test_mode
+        Whether outputs go to the ephemeral folder of TEST_MODE (document 070). Settings, secrets
+        and control flags are those of the home all the same.
     """
 
     root: Path
+    test_mode: bool = False
+
+    @property
+    def live(self) -> Home:
+        """The same home with its outputs that stay."""
+        return Home(self.root)
+
+    @property
+    def dry(self) -> Home:
+        """The same home with outputs of TEST_MODE, which the next dry run removes."""
+        return Home(self.root, test_mode=True)
 
     @property
     def env(self) -> Path:
@@ -153,12 +170,13 @@ class Home:
     @property
     def runs(self) -> Path:
         """Everything that a run leaves behind."""
-        return self.root / "runs"
+        runs = self.root / "runs"
+        return runs / TEST_MODE if self.test_mode else runs
 
     @property
     def control(self) -> Path:
         """Where the control flags appear."""
-        return self.runs / "control"
+        return self.root / "runs" / "control"
 
     @property
     def logs(self) -> Path:

@@ -121,7 +121,14 @@ _STANDING = (
     _log("error_tracebacks.log", "rigd.reporting.errors", "error_handler", bot=True),
     _log("daily_summary.json", "rigd.reporting.summary", "daily_summary", bot=True),
     _log("status.json", "rigd.reporting.status", "status_bot", bot=True, shown=False),
-    _log("test_mode.log", "rigd.hosts.simulate", "integration_test_runner", bot=True),
+    _file(
+        "termination.json",
+        "{bot}/logs/termination.json",
+        "rigd.hosts.launch",
+        "main",
+        Format.JSON,
+    ),
+    _log("test_mode.log", "rigd.hosts.test_mode", "integration_test_runner", bot=True),
     _file(
         "trade_history.csv",
         "{bot}/trades/trade_history.csv",
@@ -244,6 +251,13 @@ _UNIVERSE = (
 
 _OTHER = (
     _file(
+        "review.ipynb",
+        "{bot}/reviews/{session}.ipynb",
+        "rigd.hosts.review",
+        "session_report",
+        Format.NOTEBOOK,
+    ),
+    _file(
         "backup.zip",
         "backups/{bot}_{session}_{stamp}.zip",
         "rigd.store.backup",
@@ -264,6 +278,14 @@ _OTHER = (
         "risk_bot",
         Format.JSON,
     ),
+    _file(
+        "env_bot.enc.backup",
+        "backups/{bot}_env_bot_{stamp}.enc",
+        "rigd.hosts.configure",
+        "auto_backup",
+        Format.ARCHIVE,
+    ),
+    _file("config.lock", "{bot}/config.lock", "rigd.store.locks", "main", Format.JSON),
     _file(
         "sim_broker.json",
         "simulated_broker/{account}.json",

@@ -84,6 +84,14 @@ class SecretStore:
             raise SecretError(msg, fix="an old copy was put back; restore the newest one")
         return content
 
+    def sealed(self, name: str) -> bytes:
+        """Return a secret file as it lies there, for a backup."""
+        return self._files.read(_checked(name))
+
+    def generation(self, name: str) -> int:
+        """Return how often a secret file was written."""
+        return generation_of(self._files.read(_checked(name)), name=name)
+
     def write(self, name: str, content: bytes) -> None:
         """Replace or create a secret file; no plaintext reaches the disk.
 

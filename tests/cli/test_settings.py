@@ -59,3 +59,32 @@ def test_the_bots_own_settings_are_shown(rigd, home) -> None:
     assert shown["settings"]["BROKER_CODE"] == "SIM"
     assert rigd(home, "config", "check").out.startswith("env/.env_bot.enc: valid")
     assert listing(home.root) == before
+
+
+def test_settings_are_changed_on_the_command_line(rigd, home) -> None:
+    """Keys that belong together in one command; old and new are shown, and what comes next."""
+    said = rigd(home, "config", "set", "MAX_TRADES=1", "WEIGHTS=1", "--reason", "a quiet day")
+    assert said.code == 0
+    assert "MAX_TRADES: 4 -> 1" in said.out
+    assert "generation 2" in said.out
+    assert "next: rigd config show" in said.out
+    shown = json.loads(rigd(home, "config", "show", "--json").out)
+    assert shown["settings"]["MAX_TRADES"] == "1"
+    assert "nothing to change" in rigd(home, "config", "set", "MAX_TRADES=1").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("MAX_TRADES=1",), "WEIGHTS"),
+        (("MAX_TRADES",), "expected KEY=VALUE"),
+        (("MAX_PRICE=1", "MAX_PRICE=2"), "must be set once"),
+    ],
+)
+def test_a_change_that_is_not_valid_exits_with_2(rigd, home, arguments, told) -> None:
+    """Bad input: told on standard error, and not one byte of the home differs."""
+    before = listing(home.env)
+    said = rigd(home, "config", "set", *arguments)
+    assert said.code == ExitCode.BAD_INPUT
+    assert told in said.err
+    assert listing(home.env) == before

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from rigd.config.parse import KNOWN, STAND_INS, override, parse_env
+from rigd.config.parse import KNOWN, STAND_INS, from_items, override, parse_env
 from rigd.config.schema import Settings
 from rigd.core.errors import ConfigError
 from tests.config.broken_files import ALL, BASE, Broken
+from tests.config.settings import made
 
 PIECES = st.one_of(
     st.sampled_from([
@@ -205,3 +206,11 @@ def test_override_changes_several_keys_as_a_whole() -> None:
         ("--set", "WEIGHTS"),
         ("--set", "NO_KEY"),
     }
+
+
+def test_items_read_back_as_the_same_settings() -> None:
+    """What `public_items` took apart comes back equal; an unknown key is refused."""
+    settings = made(max_price="250")
+    assert from_items(settings.public_items(), source="x") == settings
+    with pytest.raises(ConfigError, match="is not a known key"):
+        from_items((*settings.public_items(), ("NO_SUCH", "1")), source="x")

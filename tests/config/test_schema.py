@@ -137,13 +137,6 @@ def test_rebalance_threshold_follows_the_trigger() -> None:
     assert other.warnings() == ("REBALANCE_THRESHOLD differs from REBALANCE_TRIGGER_PCT",)
 
 
-def test_active_strategies_follow_sequence_toggles_and_override() -> None:
-    """Order comes from the sequence; a toggle removes one; an override runs one alone."""
-    assert made(strategy_sequence="close,open").active_strategies() == ("close", "open")
-    assert made(strat_mid_enabled="false").active_strategies() == ("open", "close")
-    assert made(strategy_override="mid").active_strategies() == ("mid",)
-
-
 def test_the_view_of_a_strategy_has_its_own_keys() -> None:
     """Each strategy sees its own keys, and the common trail where it has none of its own."""
     found = made(

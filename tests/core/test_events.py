@@ -51,6 +51,7 @@ from rigd.core.events import (
     SessionClosed,
     SessionResumed,
     SessionStarted,
+    SettingsChanged,
     SliceDone,
     Stage,
     StateChanged,
@@ -217,6 +218,14 @@ SAMPLES: tuple[Record, ...] = (
         by="operator",
         why='"now" – é',
     ),
+    SettingsChanged(
+        minute=24,
+        source="env/.env_bot.enc",
+        changes=(("MAX_TRADES", "4", "1"), ("WEIGHTS", "0.4,0.2,0.2,0.2", "1")),
+        config_digest="c" * 64,
+        session_cap=D("2000.000000"),
+        limits=(("max_trades", "1"),),
+    ),
     RiskTripped(
         cause="daily_loss", detail="limit passed", day_pnl="-5000.01", limit=D("5000.000000")
     ),
@@ -283,6 +292,13 @@ MALFORMED: dict[Any, list[Any]] = {
     date: ["", "2013-02-30", "07.10.2013", 20131007, None],
     tuple[str, ...]: ["IBM", None, {}, [1], [None], [["IBM"]]],
     tuple[tuple[str, str], ...]: ["ab", None, ["ab"], [["a"]], [["a", "b", "c"]], [["a", 1]]],
+    tuple[tuple[str, str, str], ...]: [
+        None,
+        ["abc"],
+        [["a", "b"]],
+        [["a", "b", "c", "d"]],
+        [["a", "b", 1]],
+    ],
     tuple[PoolEntry, ...]: [
         None,
         "IBM",

@@ -128,6 +128,20 @@ def test_a_real_flag_file_is_obeyed(tmp_path) -> None:
     assert list(tmp_path.glob("control_*")) == []
 
 
+def test_flags_of_tests_are_taken_and_told_once() -> None:
+    """FAULTS K11: whatever lies there is removed at the next look, and handed out once."""
+    clock, lying = FakeClock(), [["test_mode.flag"], [], ["test_mode_a.flag"]]
+    reader = CommandReader(Folder(), clock, 0.2, lambda: lying.pop(0) if lying else [])
+    assert reader.refused_tests() == []
+    reader.due()
+    assert reader.refused_tests() == ["test_mode.flag"]
+    assert reader.refused_tests() == []
+    for _ in range(2):
+        clock.advance(0.2)
+        reader.due()
+    assert reader.refused_tests() == ["test_mode_a.flag"]
+
+
 def test_an_exception_that_nobody_caught_is_kept_once() -> None:
     """X22: reported from any thread, taken by the session, then forgotten."""
     reader = CommandReader(None, FakeClock(), 0.2)

@@ -32,6 +32,7 @@ from rigd.core.values import (
 )
 from rigd.engine import sending
 from rigd.engine.session import Session
+from rigd.engine.updating import SettingsSource
 from rigd.enhancements.contract import Sources
 from rigd.hosts import replay, wiring
 from rigd.market.feed import DayFeed
@@ -161,6 +162,7 @@ class World:
     model: SimModel | None = None
     on_session: Callable[[Session], None] | None = None
     wrap_broker: Callable[[Broker], Broker] | None = None
+    settings_source: SettingsSource | None = None
     saved: list[tuple[int, LatchState]] = field(default_factory=list)
     saved_defense: list[tuple[int, DefenseState]] = field(default_factory=list)
     exchange: SimExchange | None = None
@@ -220,7 +222,14 @@ class World:
             inverse_etfs=self.inverse_etfs,
             bought_only=self.bought_only,
         )
-        self.session = await wiring.open_session(plan, start, broker, self.journal, self.commands)
+        self.session = await wiring.open_session(
+            plan,
+            start,
+            broker,
+            self.journal,
+            self.commands,
+            settings_source=self.settings_source,
+        )
         if not self.filters:
             self.session.desk.chain = ()
         if self.on_session is not None:

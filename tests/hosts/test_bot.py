@@ -164,6 +164,15 @@ def test_the_account_is_that_of_the_identity(tmp_path) -> None:
     assert account.account_id.startswith("TEST")
 
 
+def test_debug_writes_every_log_row(tmp_path) -> None:
+    """N18: DEBUG=true in env/.env makes the logs verbose, whatever DEBUG_LOG_LEVEL says."""
+    home = demo(tmp_path)
+    assert bot_of(home).settings.debug_log_level == "info"
+    (home.env / ".env").write_text("DEBUG=true\n")
+    (home.env / ".env").chmod(0o600)
+    assert bot_of(home).settings.debug_log_level == "debug"
+
+
 def test_the_homes_table_of_inverse_etfs_is_read_and_checked(tmp_path) -> None:
     """Without one the shipped table holds; a wrong one stops the bot with the reason."""
     home = demo(tmp_path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from rigd.core.errors import LogicError
 from rigd.core.lifecycle import BotState
 from rigd.hosts.bot_state import BotStateFile
 from rigd.store.paths import Home
@@ -35,6 +36,17 @@ def test_an_unchanged_state_is_not_written_again(tmp_path) -> None:
     (home.control / "bot_state.txt").unlink()
     file.write("trading")
     assert not (home.control / "bot_state.txt").exists()
+
+
+def test_a_step_that_is_not_in_the_table_is_never_published(tmp_path) -> None:
+    """The first start goes through the states of the table; a defect does not get into the file."""
+    home = Home(tmp_path)
+    file = BotStateFile(home)
+    file.step(BotState.INITIALIZE)
+    file.step(BotState.PROVISIONING)
+    with pytest.raises(LogicError):
+        file.step(BotState.TRADING)
+    assert (home.control / "bot_state.txt").read_text() == "provisioning\n"
 
 
 def test_bot_state_has_one_writing_module() -> None:

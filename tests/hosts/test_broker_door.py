@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from rigd.hosts.broker_door import announce, genesis, port_of, withdraw
+from rigd.hosts.broker_door import announce, genesis, port_of, retract
 
 
 def test_a_living_server_is_found_by_its_account(tmp_path) -> None:
@@ -12,7 +12,7 @@ def test_a_living_server_is_found_by_its_account(tmp_path) -> None:
     door = announce(log, 4711)
     assert port_of(log) == 4711
     assert door.stat().st_mode & 0o777 == 0o600
-    withdraw(log)
+    retract(log)
     assert port_of(log) is None
 
 

@@ -28,6 +28,7 @@ from rigd.core.events import (
     Outcome,
     SessionClosed,
     SessionResumed,
+    SettingsChanged,
     judgements,
 )
 from rigd.core.lifecycle import BotState
@@ -35,6 +36,7 @@ from rigd.core.readings import RiskFree
 from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
 from rigd.hosts.bot import env_door
+from rigd.hosts.configure import change_settings
 from rigd.hosts.engine_run import EngineRun, without_key_id
 from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.replay import NAP_S
@@ -514,6 +516,58 @@ def test_a_journal_cut_before_its_last_record_is_completed(tmp_path) -> None:
     assert trades_of(again) == before
     assert (closing_of(again).closing_cash, closing_of(again).exit_code) == (cash, 0)
     assert done.balanced
+
+
+def test_defense_overrides_stand_in_the_init_log(tmp_path) -> None:
+    """S17: DEFENSE_MODE_ACTIVE=true compresses the limits at the start; the first row has them."""
+    request = replace(ONE_SYMBOL, overrides=(("DEFENSE_MODE_ACTIVE", "true"),))
+    ran, _ = run(demo(tmp_path), request)
+    first = json.loads((ran.place.folder / "main_bot.log").read_text().splitlines()[0])
+    limits = dict(first["details"]["limits"])
+    assert first["event"] == "session_started"
+    assert (limits["defense_mode"], limits["max_trades"], limits["max_open_positions"]) == (
+        "on",
+        "2",
+        "3",
+    )
+    assert Decimal(limits["session_cap"]) == 1000
+    assert ran.entries()[0].record.session_cap == 1000
+
+
+def test_what_is_no_flag_is_ignored_and_told(tmp_path) -> None:
+    """FAULTS K12: an unknown file and a folder with a flag's name leave a note, nothing else."""
+    home = demo(tmp_path)
+    (home.control / "control_stop.flag").mkdir(parents=True)
+    (home.control / "control_pause.flag").touch()
+    ran, _ = run(home, ONE_SYMBOL)
+    notes = [e.record for e in ran.entries() if isinstance(e.record, NoteMade)]
+    told = [note.text for note in notes if note.topic == "control"]
+    assert [text.partition(":")[0] for text in told] == ["control_pause.flag", "control_stop.flag"]
+    assert closing_of(ran).exit_reason == "session_end"
+
+
+def test_changed_settings_are_taken_in_by_a_session_that_is_taken_up(tmp_path) -> None:
+    """Changed while the process was dead: no refusal, one change on record, the rest as begun."""
+    home = demo(tmp_path)
+    died = crash_at(home, ONE_SYMBOL, 24)
+    before = died.entries()[0].record
+    change_settings(bot_of(home), {"MAX_OPEN_POSITIONS": "3"}, "while it was dead", FakeClock())
+    again, _ = run(home, ONE_SYMBOL)
+    assert again.place.folder == died.place.folder
+    assert again.entries()[0].record == before
+    (change,) = [e.record for e in again.entries() if isinstance(e.record, SettingsChanged)]
+    assert change.changes == (("MAX_OPEN_POSITIONS", "5", "3"),)
+    assert closing_of(again).exit_code == 0
+
+
+def test_keys_of_the_start_must_not_change_under_an_unfinished_session(tmp_path) -> None:
+    """A window that was moved while the process was dead refuses the session by its key."""
+    home = demo(tmp_path)
+    crash_at(home, ONE_SYMBOL, 24)
+    change_settings(bot_of(home), {"START_TIME_MID": "open+140m"}, "", FakeClock())
+    with pytest.raises(ConfigError, match=r"found other settings$") as refused:
+        run(home, ONE_SYMBOL)
+    assert "START_TIME_MID" in refused.value.fix
 
 
 def test_an_unfinished_session_is_taken_up_as_it_began(tmp_path) -> None:

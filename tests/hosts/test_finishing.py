@@ -90,3 +90,54 @@ def test_a_backup_that_fails_says_why_and_raises_nothing(ended) -> None:
     folder = bot.home.bot(bot.identity).sessions / handle.folder.name
     bot.home.backups.write_text("in the way")
     assert finishing.back_up_session(bot, folder, AT)
+
+
+def test_each_step_of_the_end_is_recorded_in_order(ended) -> None:
+    """Positions, books, balances, exports, report: all done."""
+    done = finish(*ended)
+    assert [step.name for step in done.steps] == [
+        "positions",
+        "books checked",
+        "balances",
+        "exports",
+        "report",
+    ]
+    assert all(step.passed for step in done.steps)
+
+
+@pytest.mark.parametrize(
+    ("broken", "step"),
+    [
+        ("report_html", "report"),
+        ("write_report", "report"),
+    ],
+)
+def test_a_step_that_fails_does_not_stop_the_next(ended, monkeypatch, broken, step) -> None:
+    """The report cannot be drawn or written: it is a warning, and books and exports are there."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(broken)
+
+    monkeypatch.setattr(finishing, broken, fail)
+    done = finish(*ended)
+    failed = [each.name for each in done.steps if not each.passed]
+    assert failed == [step]
+    assert done.warnings == (f"report: ZeroDivisionError: {broken}",)
+    assert done.balanced
+
+
+def test_books_that_cannot_be_checked_are_not_called_balanced(ended, monkeypatch) -> None:
+    """The check itself fails: said so, and the report is still written."""
+    bot, registry, handle = ended
+    registry.path("report.html").unlink()
+
+    def fail(_: object) -> None:
+        msg = "unreadable"
+        raise LedgerError(msg)
+
+    with closing(books.open_books(bot)) as ledger:
+        monkeypatch.setattr(type(ledger), "check", fail)
+        done = finishing.finish(registry, ledger, handle.entries, handle.bars)
+    assert not done.balanced
+    assert registry.path("report.html").exists()
+    assert [step.name for step in done.steps if not step.passed] == ["books checked"]

@@ -39,6 +39,17 @@ def test_what_the_engine_leaves_the_kill_finds(tmp_path) -> None:
     assert find_access(home(tmp_path)) == ACCESS
 
 
+def test_a_dry_run_leaves_the_live_file_alone(tmp_path) -> None:
+    """What TEST_MODE leaves lies among its own outputs, marked; the bot's account stays known."""
+    live = home(tmp_path)
+    other = KillAccess(identity=BOT, profile=Profile.TEST, seed=43)
+    live.dry.runs.mkdir(parents=True)
+    leave_access(live.dry, other)
+    assert find_access(live) == ACCESS
+    assert find_access(live.dry) == other
+    assert b'"test_mode": true' in (live.dry.runs / NAME).read_bytes()
+
+
 def test_the_file_is_read_only_and_its_owners_alone(tmp_path) -> None:
     """Mode 0400; written again only when it says something else."""
     place = home(tmp_path)

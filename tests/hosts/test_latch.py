@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from rigd.core.values import Profile
-from rigd.hosts.latch import read_latch, state_text, trip_latch
+from rigd.hosts.latch import read_defense, read_latch, state_text, trip_latch
+from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState
 from tests.fakes.clock import START
 from tests.hosts.homes import bot_of, demo
@@ -44,3 +45,13 @@ def test_the_text_carries_the_profile(tmp_path) -> None:
     path.write_bytes(state_text(state, Profile.TEST))
     assert b'"profile": "TEST"' in path.read_bytes()
     assert read_latch(path) == state
+
+
+def test_the_text_of_a_dry_run_says_so(tmp_path) -> None:
+    """Both files carry the mark of TEST_MODE and read back as the same state."""
+    latch, defense = LatchState(), DefenseState(on=True, trigger="operator")
+    for state, read in ((latch, read_latch), (defense, read_defense)):
+        path = tmp_path / "state.json"
+        path.write_bytes(state_text(state, Profile.TEST, test_mode=True))
+        assert b'"test_mode": true' in path.read_bytes()
+        assert read(path) == state

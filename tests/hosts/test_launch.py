@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import zipfile
@@ -21,6 +22,7 @@ from rigd.core.errors import (
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed, SessionResumed
+from rigd.core.lifecycle import BotState, may_follow
 from rigd.core.values import Profile, SelfCheck
 from rigd.hosts import engine_run, finishing, supervisor
 from rigd.hosts.engine_run import EngineRun
@@ -35,6 +37,7 @@ from rigd.store.backup import BackupResult
 from rigd.store.control import ControlFolder
 from rigd.store.locks import SessionLock
 from rigd.store.paths import Home
+from rigd.store.registry import Registry
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 from tests.hosts.homes import (
@@ -103,6 +106,93 @@ def test_the_state_file_holds_the_last_state(launched) -> None:
     """bot_state.txt is one of the sixteen names: after a normal end, idle (070)."""
     home, _ = launched
     assert (home.control / "bot_state.txt").read_text(encoding="utf-8") == "idle\n"
+
+
+@pytest.mark.usefixtures("door")
+def test_the_first_start_goes_through_the_states_of_the_setup(tmp_path, monkeypatch) -> None:
+    """T1-T3: initialize without secrets, provisioning while they are made, then the books."""
+    home = Home(tmp_path)
+    seen = []
+    write = Registry.write
+
+    def watched(registry, name, content, *, writer):
+        if name == "bot_state.txt":
+            secrets, keys = list(home.env.glob("**/*.enc")), list(home.env.glob("keys/*"))
+            made = (bool(secrets), bool(keys), bool(list(home.runs.glob("*/ledgers/*.db"))))
+            seen.append((content.decode().strip(), made))
+        return write(registry, name, content, writer=writer)
+
+    monkeypatch.setattr(Registry, "write", watched)
+    launcher(home).launch(ONE_SYMBOL)
+    assert seen[:3] == [
+        ("initialize", (False, False, False)),
+        ("provisioning", (False, False, False)),
+        ("bootstrapping", (True, True, False)),
+    ]
+    assert seen[-1] == ("idle", (True, True, True))
+    values = [BotState(state) for state, _ in seen[:3]]
+    assert all(may_follow(a, b) for a, b in itertools.pairwise([*values, BotState.STARTED]))
+    seen.clear()
+    launcher(home).launch(ONE_SYMBOL)
+    assert not {"initialize", "provisioning", "bootstrapping"} & {state for state, _ in seen}
+
+
+STEPS = [
+    "positions",
+    "books checked",
+    "balances",
+    "exports",
+    "report",
+    "status",
+    "journal sealed",
+    "latest",
+    "notebook",
+]
+"""The order of a session's end up to the launcher's own record (ARCHITECTURE §3)."""
+
+
+def test_the_end_is_taken_step_by_step(launched) -> None:
+    """session.json has the steps before the seal, termination.json all, and each was done."""
+    home, ended = launched
+    sealed = fields(ended.folder / "session.json")["steps"]
+    assert [step["name"] for step in sealed] == STEPS
+    logs = home.bot(bot_of(home).identity).logs
+    told = fields(logs / "termination.json")
+    names = [step["name"] for step in told["steps"]]
+    assert names == [*STEPS, "manifest sealed", "latest session", "backup"]
+    assert all(step["passed"] for step in told["steps"])
+    assert told["session"] == ended.folder.name
+
+
+@pytest.mark.usefixtures("door")
+def test_a_backup_that_fails_blocks_nothing(tmp_path) -> None:
+    """R17: no room for backups: the session is closed, sealed, verified, and warned of."""
+    home = demo(tmp_path)
+    home.backups.write_text("in the way")
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed.status) == (0, "CLOSED")
+    assert any(warning.startswith("backup: ") for warning in ended.warnings)
+    assert verify_record(ended.folder, bot_of(home).identity) == []
+    logs = home.bot(bot_of(home).identity).logs
+    failed = [s["name"] for s in fields(logs / "termination.json")["steps"] if not s["passed"]]
+    assert failed == ["backup"]
+
+
+def test_a_report_that_cannot_be_drawn_blocks_nothing(tmp_path, door, monkeypatch) -> None:
+    """The steps after it are taken, the record is sealed, the warning names it."""
+    home = demo(tmp_path)
+
+    def fail(*_: object, **__: object) -> bytes:
+        msg = "no chart"
+        raise ValueError(msg)
+
+    monkeypatch.setattr(finishing, "report_html", fail)
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert door.ran == 1
+    assert ended.exit_code == 0
+    assert "report: ValueError: no chart" in ended.warnings
+    assert not (ended.folder / "report.html").exists()
+    assert verify_record(ended.folder, bot_of(home).identity) == []
 
 
 def test_the_books_are_told_in_the_end(launched) -> None:

@@ -40,13 +40,17 @@ WITHOUT_MARK = {
 
 LEFT_BY_OTHERS = {
     "operator_audit.log": "rigd flags clear, rigd risk reset",
-    "test_mode.log": "rigd simulate",
+    "test_mode.log": "a dry run",
+    "env_bot.enc.backup": "rigd config set",
+    "config.lock": "rigd config set",
+    "review.ipynb": "rigd review",
     "provisioning.log": "the first run",
     "trade_history.csv": "LOG_FORMAT=csv",
     "session/trade_history.csv": "LOG_FORMAT=csv",
     "session.ipynb": "rigd session",
     "request.json": "rigd session",
     "session.json": "rigd session",
+    "termination.json": "rigd session",
     "launch.lock": "rigd session",
     "supervisor.log": "rigd session --supervised",
     "supervisor.json": "rigd session --supervised",
@@ -85,7 +89,8 @@ def outputs_of(home: Home, bot, folder) -> dict[str, list]:
     found = {}
     for output in OUTPUTS:
         if "{stamp}" in output.path_template:
-            paths = list(home.backups.glob("*.zip"))
+            ending = output.path_template.rpartition(".")[2]
+            paths = list(home.backups.glob(f"*.{ending}"))
         elif "{account}" in output.path_template:
             paths = [home.runs / output.path_template.format(account=bot.identity)]
         else:

@@ -169,6 +169,21 @@ def test_a_process_is_alive_also_when_it_is_someone_elses(monkeypatch) -> None:
     assert is_alive(1)
 
 
+def test_the_tests_runner_is_a_child_in_the_checkout(monkeypatch, tmp_path) -> None:
+    """One module of our own, with the given environment; its exit code comes back."""
+    seen = {}
+
+    def run(command, **options):
+        seen.update(options, command=command)
+        return supervisor.subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(supervisor.subprocess, "run", run)
+    assert supervisor.run_tests({"RIGD_HOME": "/h"}, tmp_path) == 3
+    assert seen["command"][1:] == ["-m", "tests.integration_test_runner"]
+    assert (seen["env"], seen["cwd"]) == ({"RIGD_HOME": "/h"}, tmp_path)
+    assert supervisor.kept_of({"PATH": "/bin", "SMTP_PASS": "hunter2"}) == {"PATH": "/bin"}
+
+
 def sleeper() -> subprocess.Popen[bytes]:
     """A child that sleeps and ignores every request to end."""
     code = "import signal, sys, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\n"

@@ -177,3 +177,16 @@ def failed_check(_: object):
     from rigd.core.values import SelfCheck  # noqa: PLC0415 - used once
 
     return SelfCheck(name="screener", passed=False, detail="the pool is empty")
+
+
+def test_windows_are_told_in_exchange_time_and_utc(opened) -> None:
+    """SPEC §2: resolved for the day and printed in both at the start; summer time in October."""
+    open_it, journal = opened
+    open_it()
+    told = [
+        entry.record.text
+        for entry in journal.entries()
+        if isinstance(entry.record, NoteMade) and entry.record.topic == "window"
+    ]
+    assert told[0].startswith("open: analysis 09:30 ET (13:30Z), breakout 09:50 ET (13:50Z)")
+    assert len(told) == 3

@@ -334,6 +334,20 @@ def test_the_self_check_fails_when_the_guard_never_trips(monkeypatch):
     assert "NaN" in check.detail
 
 
+def test_another_limit_counts_from_now_on_and_opens_no_latch() -> None:
+    """A hot change of DAILY_LOSS_LIMIT: the same equity, another part of it; a trip stays."""
+    kill = switch()
+    before = kill.limit
+    kill.set_limit(D("0.01"))
+    assert kill.limit == EQUITY / 100 != before
+    assert kill.observe(pnl=-EQUITY / 100, stale=False, at=NOON) is not None
+    kill.set_limit(D(1))
+    assert kill.tripped
+    for bad in ("0", "-0.1", "1.1", "NaN"):
+        with pytest.raises(ConfigError):
+            kill.set_limit(D(bad))
+
+
 def test_a_kill_from_outside_trips_and_keeps_the_days_counter() -> None:
     """The latch closes with its cause; what the day has lost so far still counts."""
     before = LatchState(day=date(2024, 3, 4), session=2, latest=Decimal(-7), equity=Decimal(1000))

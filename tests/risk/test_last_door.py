@@ -267,3 +267,15 @@ def test_running_out_of_memory_passes_through(monkeypatch):
     monkeypatch.setattr(last_door, "notional", fail)
     with pytest.raises(MemoryError):
         ask(LastDoor(LIMITS))
+
+
+def test_other_caps_count_from_now_on_and_counters_stay() -> None:
+    """A hot change of the caps: the next order meets the new ones, the session's count goes on."""
+    door = LastDoor(LIMITS)
+    assert ask(door).allow
+    before = door.sent
+    door.set_limits(DoorLimits(max_quantity=D(1), max_notional=D(5_000), collar=D("0.05")))
+    assert not ask(door).allow
+    door.set_limits(LIMITS)
+    assert ask(door, now=seconds(300)).allow
+    assert door.sent == before + 1

@@ -10,6 +10,7 @@ from rigd.config.choices import MissingPolicy
 from rigd.core.errors import DataError
 from rigd.core.universe import Details
 from rigd.screener.criteria import MISSING_PRICE, Criteria, judge
+from rigd.strategy import router
 from tests.factories import settings
 from tests.fakes.providers import whole
 
@@ -26,7 +27,8 @@ KEYS = {
 
 
 def criteria(**changes: object) -> Criteria:
-    return Criteria.of(settings(**(KEYS | changes)))
+    chosen = settings(**(KEYS | changes))
+    return Criteria.of(chosen, router.sequence(chosen))
 
 
 GOLDEN = [

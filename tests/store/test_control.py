@@ -305,7 +305,7 @@ def test_clearing_removes_every_flag_and_nothing_else(desk: Desk) -> None:
 
 def test_folders_links_and_unknown_names_are_ignored_and_reported(desk: Desk) -> None:
     """Only plain files with a known name ask for something."""
-    desk.touch("test_mode_x.flag")
+    desk.touch("test_mode-x.flag")
     desk.touch("control_kill.FLAG")
     (desk.path / "control_kill.flag").mkdir()
     (desk.path / "control_stop.flag").symlink_to("/dev/null")
@@ -316,7 +316,7 @@ def test_folders_links_and_unknown_names_are_ignored_and_reported(desk: Desk) ->
         "control_kill.flag",
         "control_start.flag",
         "control_stop.flag",
-        "test_mode_x.flag",
+        "test_mode-x.flag",
     ]
 
 
@@ -360,3 +360,58 @@ def test_no_content_raises_or_starts(
     os.utime(desk.path / f"{name}.{ending}", (0, 0))
     assert bool(desk.seen().refused) == (name == "control_start")
     assert not desk.seen().signed
+
+
+def test_flags_of_tests_are_named_and_the_whole_one_comes_last(tmp_path) -> None:
+    """Single tests first, the dry run of everything as a blank; anything else is no such flag."""
+    desk = Desk(tmp_path / "control")
+    assert desk.folder.tests() == ()
+    for name in ("test_mode.flag", "test_mode_env_bot.flag", "test_mode_a.flag"):
+        desk.touch(name)
+    for name in ("test_mode_.flag", "test_mode_A.flag", "test_mode_x.txt", "xtest_mode.flag"):
+        desk.touch(name)
+    (desk.path / "test_mode_folder.flag").mkdir()
+    (desk.path / "test_mode_link.flag").symlink_to(desk.path / "test_mode_a.flag")
+    assert desk.folder.tests() == ("a", "env_bot", "")
+
+
+def test_a_flag_of_a_test_says_who_asks_and_only_its_owner_reads_it(tmp_path) -> None:
+    """Mode 0600, the instant and the name; raised again it is replaced."""
+    desk = Desk(tmp_path / "control")
+    for _ in range(2):
+        assert desk.folder.raise_test("env_bot", "me", "cli") == "test_mode_env_bot.flag"
+    path = desk.path / "test_mode_env_bot.flag"
+    held = json.loads(path.read_text())
+    assert (held["test"], held["by"], held["source"]) == ("env_bot", "me", "cli")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert desk.folder.raise_test("", "me", "cli") == "test_mode.flag"
+
+
+@pytest.mark.parametrize("name", ["../x", "A", "a b", "1a", "a" * 70, "a.flag", "a/b", "é"])
+def test_a_test_that_no_flag_can_carry_is_refused(tmp_path, name) -> None:
+    """The name becomes a file's name: nothing outside the folder can be reached (FAULTS S12)."""
+    desk = Desk(tmp_path / "control")
+    with pytest.raises(LogicError, match="must be named by"):
+        desk.folder.raise_test(name, "me", "cli")
+    with pytest.raises(LogicError, match="must be named by"):
+        desk.folder.take_tests(name)
+
+
+def test_flags_of_tests_are_used_up(tmp_path) -> None:
+    """The named ones, or all; a command's flag stays."""
+    desk = Desk(tmp_path / "control")
+    desk.touch("control_stop.flag")
+    for name in ("a", "b", ""):
+        desk.folder.raise_test(name, "me", "cli")
+    assert desk.folder.take_tests("") == ["test_mode.flag"]
+    assert desk.folder.take_tests() == ["test_mode_a.flag", "test_mode_b.flag"]
+    assert desk.folder.take_tests() == []
+    assert [seen.file for seen in desk.folder.pending()] == ["control_stop.flag"]
+
+
+def test_a_flag_of_a_test_is_no_oddity(tmp_path) -> None:
+    """It is known, other names are not."""
+    desk = Desk(tmp_path / "control")
+    desk.folder.raise_test("", "me", "cli")
+    desk.touch("test_mode_.flag")
+    assert [problem.where for problem in desk.folder.oddities()] == ["test_mode_.flag"]

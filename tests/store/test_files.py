@@ -17,7 +17,7 @@ from rigd.store.files import (
     extend,
     make_folder,
     remove,
-    remove_folder,
+    remove_tree,
     replace,
     repoint,
 )
@@ -176,6 +176,24 @@ def test_a_prepared_link_does_not_redirect_a_write(tmp_path: Path) -> None:
     assert victim.read_bytes() == b"safe"
 
 
+def test_a_folder_is_removed_with_everything_in_it(tmp_path) -> None:
+    """Gone as a whole; removing it again is nothing."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("x")
+    assert remove_tree(tmp_path / "a") is True
+    assert not (tmp_path / "a").exists()
+    assert remove_tree(tmp_path / "a") is False
+
+
+def test_a_link_in_a_folders_place_is_not_followed(tmp_path) -> None:
+    """The link goes, what it points to stays."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    assert remove_tree(tmp_path / "link") is True
+    assert (tmp_path / "kept" / "file").exists()
+
+
 def test_a_file_is_extended_with_zeros_and_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,17 +225,3 @@ def test_a_published_file_is_whole_and_costs_no_sync(
         files.publish(tmp_path / "lease.json", b"three")
     assert [path.name for path in tmp_path.iterdir()] == ["lease.json"]
     assert (tmp_path / "lease.json").read_bytes() == b"two"
-
-
-def test_a_folder_of_files_is_removed(tmp_path: Path) -> None:
-    """The files go with it; removing it twice is no error; a folder inside stops it."""
-    folder = tmp_path / "build"
-    folder.mkdir()
-    (folder / "a").write_bytes(b"1")
-    (folder / ".a.tmp").write_bytes(b"2")
-    remove_folder(folder)
-    assert not folder.exists()
-    remove_folder(folder)
-    (folder / "inner").mkdir(parents=True)
-    with pytest.raises(StorageError, match="remove folder build"):
-        remove_folder(folder)

@@ -102,3 +102,15 @@ def test_an_identity_of_another_form_is_refused(text: str) -> None:
         return
     with pytest.raises(ConfigError):
         BotIdentity(entity_code=text, jurisdiction_code="US", broker_code="SIM", bot_id="01")
+
+
+def test_a_dry_run_writes_below_its_own_folder() -> None:
+    """Outputs go to runs/test_mode; settings, secrets and control flags are those of the home."""
+    dry = HOME.dry
+    assert dry.runs == HOME.runs / "test_mode"
+    assert (dry.env, dry.control) == (HOME.env, HOME.control)
+    assert dry.bot(BOT).root == HOME.runs / "test_mode" / str(BOT)
+    for path in (dry.logs, dry.backups, dry.latest, dry.cache, dry.sim_broker("A")):
+        assert path.is_relative_to(dry.runs)
+    assert dry.live == HOME == HOME.live
+    assert dry.dry == dry

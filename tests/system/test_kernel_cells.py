@@ -86,3 +86,30 @@ def test_another_cell_answers_while_the_session_runs(
     assert closed == "stop"
     figure("bot.status() in another cell", f"at most {max(waits) * 1000:.0f} ms of {len(waits)}")
     assert max(waits) < 1.0
+
+
+def test_the_engine_ticks_while_a_cell_computes(
+    tmp_path: Path, figure: Callable[[str, str], None]
+) -> None:
+    """R13: a cell that keeps the main thread busy for 3 s stops neither minutes nor heartbeats."""
+    request = SessionRequest(speed=2400.0).to_json()
+    busy = (
+        "before = bot.status()['minute']\n"
+        "until = time.monotonic() + 3.0\n"
+        "while time.monotonic() < until: pass\n"
+        "print(json.dumps([before, bot.status()['minute']]))"
+    )
+    with kernel(tmp_path) as client:
+        printed(client, "import json, time\nfrom rigd.hosts import session")
+        printed(client, f"bot = session.start({str(tmp_path)!r}, {request!r})")
+        while json.loads(printed(client, "print(json.dumps(bot.status()))")).get("minute", 0) < 5:
+            pass
+        first, last = json.loads(printed(client, busy))
+        beats = printed(
+            client,
+            "path = bot.bot.home.logs / 'heartbeat.log'\nprint(len(path.read_text().splitlines()))",
+        )
+        printed(client, "bot.kill(); bot.wait()")
+    figure("minutes of 25 ms passed in a busy cell of 3 s", f"{last - first} of 120")
+    assert last - first >= 12
+    assert int(beats) >= 3

@@ -113,3 +113,15 @@ def test_secrets_open_with_their_own_key_only() -> None:
     KeyRing(files).create()
     with pytest.raises(SecretError, match="must be sealed with key"):
         secrets.read(BROKER)
+
+
+def test_a_sealed_file_and_its_generation_can_be_kept() -> None:
+    """For a backup: the envelope as it lies there, and how often it was written."""
+    _, store = _store()
+    store.write(ENV_BOT, b"A=1\n")
+    first = store.sealed(ENV_BOT)
+    assert store.generation(ENV_BOT) == 1
+    store.write(ENV_BOT, b"A=2\n")
+    assert store.generation(ENV_BOT) == 2
+    assert store.sealed(ENV_BOT) != first
+    assert b"A=1" not in first
