@@ -119,7 +119,8 @@ def switch_defense(bot: Bot, reason: str, clock: ControlClock, *, on: bool) -> s
     """
     if not reason.strip():
         msg = "a change of defense mode must give a reason, found none"
-        raise ConfigError(msg, fix="rigd defense off --reason 'what was found and mended'")
+        word = "on" if on else "off"
+        raise ConfigError(msg, fix=f"rigd defense {word} --reason 'what was found, what was done'")
     tree = bot.home.bot(bot.identity)
     make_folder(tree.root)
     with SessionLock(tree.lock, what="rigd defense", clock=clock):
