@@ -101,6 +101,9 @@ class Feed(Protocol):
 
     symbols: tuple[str, ...]
 
+    sound: bool
+    """Whether every bar was found sound when it was read; else each is looked at when it comes."""
+
     def slices(self, first_minute: int = 0) -> Iterator[MarketSlice]:
         """Yield the minutes that have bars, from `first_minute` on, in time order."""
         ...

@@ -170,7 +170,7 @@ class Session:
     def catch_up(self, slice_: MarketSlice) -> None:
         """Show the strategies a minute that was complete before a crash; nothing is decided."""
         self._updating.follow(slice_.minute)
-        pipeline.step(self.desk, _sound(slice_))
+        pipeline.step(self.desk, slice_ if self.desk.feed.sound else _sound(slice_))
         self._minute = slice_.minute
 
     def update(self, minute: int) -> None:
@@ -254,7 +254,7 @@ class Session:
         """Decide on the closed bars of a minute."""
         desk = self.desk
         self._minute = slice_.minute
-        sound = _sound(slice_)
+        sound = slice_ if desk.feed.sound else _sound(slice_)
         if sound is not slice_:
             self._note_unsound(slice_)
             slice_ = sound

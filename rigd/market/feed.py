@@ -81,6 +81,7 @@ class DayFeed:
         self._spreads = spreads or {}
         self._vix = vix
         self._require_order()
+        self.sound = all(bar.sound for each in self.bars.values() for bar in each)
         self._slices = self._build_slices()
         self.digest = self._digest()
 

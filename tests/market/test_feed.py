@@ -80,6 +80,13 @@ def test_known_things_are_handed_on() -> None:
     assert one.spread("IBM", 0) is None
 
 
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), 0.0, -1.0])
+def test_one_unsound_bar_makes_the_feed_say_so(price) -> None:
+    """FAULTS M20: bars that were all sound when read are not looked at again, others are."""
+    assert feed().sound
+    assert not feed({"IBM": [bar(0)], "SPY": [bar(0), bar(1, price)]}).sound
+
+
 @pytest.mark.parametrize("bars", [{}, {"SPY": []}])
 def test_a_feed_without_bars_is_refused(bars) -> None:
     """A session on nothing is an error."""

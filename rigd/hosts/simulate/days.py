@@ -111,6 +111,7 @@ class ChaosFeed(DayFeed):
             references=references,
             vix=VixHistory((Reading(VIX, day.day.replace(year=2000, day=3)),)),
         )
+        self.sound = False  # what is shown is not what was read
         self._plan = plan
         self._quiet_from = quiet_from
         self._stopped: dict[str, int] = {}
