@@ -118,7 +118,7 @@ def note_rejections(desk: Desk) -> None:
 async def _try(desk: Desk, candidate: Candidate) -> bool:
     """Take one candidate through the stages; True when its order is working or filled."""
     rows = desk.recorder.facts.rows(candidate.strategy, candidate.symbol, candidate.minute)
-    if any(row.outcome in _TURNED_DOWN for row in rows):
+    if any(row.outcome in _TURNED_DOWN for row in rows) or _meant(desk, candidate):
         return False
     checks: list[Check] = []
     admitted = _admit(desk, candidate, checks)
@@ -270,6 +270,16 @@ def _gate(desk: Desk, strategy: str) -> Verdict | None:
     if desk.settings.trade_confirmation_required:
         return Verdict(allow=False, rule="trade_confirmation", reason="no_operator_to_confirm")
     return None
+
+
+def _meant(desk: Desk, candidate: Candidate) -> bool:
+    """Tell whether this signal has its order, whatever became of it: one signal, one order."""
+    signal = (candidate.strategy, candidate.symbol, candidate.minute)
+    return any(
+        (each.intent.strategy, each.intent.asked, minute) == signal
+        for each in desk.orders.entries
+        if (minute := each.intent.signal_minute) == candidate.minute
+    )
 
 
 def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:

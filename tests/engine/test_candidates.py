@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -24,13 +25,15 @@ from rigd.core.events import (
     judgements,
 )
 from rigd.core.lifecycle import BotState, RiskMode
-from rigd.core.orders import Purpose
+from rigd.core.orders import OrdStatus, Purpose
 from rigd.core.values import Bar
+from rigd.engine import candidates
 from rigd.hosts import wiring
 from rigd.reporting.logs import session_logs
 from rigd.reporting.summary import daily_summary
 from rigd.reporting.trades import export_trades
 from tests.engine.world import DAY, Table, World, real_bars, settings
+from tests.factories import candidate
 from tests.strategy.days import flat
 
 ALL = {"max_trades": "2", "weights": "0.75,0.25", "total_allocation": "0.1"}
@@ -443,3 +446,14 @@ def test_repeated_refusals_suspend_entries_until_reconciled() -> None:
     }
     assert run.journal.records(AlertRaised)
     assert run.session.closed.exit_code == 0
+
+
+def test_a_signal_that_has_its_order_is_not_meant_again() -> None:
+    """I-02: a minute that is run again after a crash asks for no second order of a signal."""
+    table = Table()
+    table.broker.reject_next = [("halted", "not today")]
+    assert table.send().status is OrdStatus.REJECTED
+    asked = candidate(strategy="open", symbol="AAA", minute=20)
+    assert candidates._meant(table.desk, asked)
+    assert not candidates._meant(table.desk, replace(asked, minute=21))
+    assert not candidates._meant(table.desk, replace(asked, symbol="BBB"))
