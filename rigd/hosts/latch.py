@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from rigd.risk import defense_mode
+from rigd.risk import defense_mode, kill_switch
 from rigd.risk.defense_mode import DefenseState
-from rigd.risk.kill_switch import Cause, LatchState, trip, unreadable
+from rigd.risk.kill_switch import Cause, LatchState, trip
 from rigd.store import manifest
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
     from rigd.core.values import BotIdentity, Profile
     from rigd.store.paths import Home
 
+_State = TypeVar("_State", LatchState, DefenseState)
+
 
 def read_latch(path: Path) -> LatchState:
     """Return the kill switch's state of a bot: tripped when its file is broken, or was lost."""
-    if not path.exists():
-        if _was_sealed(path.parent):
-            return unreadable(f"{path.name} is gone beside sealed sessions")
-        return LatchState()
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return unreadable(f"{path.name}: {error}")
-    if isinstance(held, dict):
-        held.pop("profile", None)
-        held.pop("test_mode", None)
-    return LatchState.from_json(held)
+    return _read(path, LatchState(), LatchState.from_json, kill_switch.unreadable)
 
 
 def read_defense(path: Path) -> DefenseState:
     """Return what defense mode of a bot left behind: on when its file is broken, or was lost."""
-    if not path.exists():
-        if _was_sealed(path.parent):
-            return defense_mode.unreadable(f"{path.name} is gone beside sealed sessions")
-        return DefenseState()
-    try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return defense_mode.unreadable(f"{path.name}: {error}")
-    if isinstance(held, dict):
-        held.pop("profile", None)
-        held.pop("test_mode", None)
-    return DefenseState.from_json(held)
+    return _read(path, DefenseState(), DefenseState.from_json, defense_mode.unreadable)
 
 
 def state_text(
@@ -80,5 +61,22 @@ def trip_latch(
         registry.write("risk_state.json", content, writer="rigd.engine.session")
 
 
-def _was_sealed(tree: Path) -> bool:
-    return any((tree / "sessions").glob(f"*/{manifest.NAME}"))
+def _read(
+    path: Path,
+    fresh: _State,
+    from_json: Callable[[object], _State],
+    unreadable: Callable[[str], _State],
+) -> _State:
+    """Return a state as its file has it; a file that is broken, or lost, is never a fresh one."""
+    if not path.exists():
+        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+            return unreadable(f"{path.name} is gone beside sealed sessions")
+        return fresh
+    try:
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return unreadable(f"{path.name}: {error}")
+    if isinstance(held, dict):
+        held.pop("profile", None)
+        held.pop("test_mode", None)
+    return from_json(held)
