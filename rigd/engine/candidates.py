@@ -276,9 +276,8 @@ def _meant(desk: Desk, candidate: Candidate) -> bool:
     """Tell whether this signal has its order, whatever became of it: one signal, one order."""
     signal = (candidate.strategy, candidate.symbol, candidate.minute)
     return any(
-        (each.intent.strategy, each.intent.asked, minute) == signal
-        for each in desk.orders.entries
-        if (minute := each.intent.signal_minute) == candidate.minute
+        (order.intent.strategy, order.intent.asked, order.intent.signal_minute) == signal
+        for order in desk.orders.entries
     )
 
 
