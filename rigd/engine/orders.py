@@ -26,7 +26,7 @@ from rigd.core.orders import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rigd.core.events import Record
 
@@ -256,6 +256,10 @@ class OrderBook:
             purpose=order.intent.purpose,
             anomaly=anomaly,
         )
+
+    def fills(self) -> Iterable[FillRecorded]:
+        """Return every execution on record, oldest first."""
+        return self._fills.values()
 
     def knows(self, exec_key: str) -> bool:
         """Tell whether an execution is on record."""

@@ -84,6 +84,7 @@ async def reconcile(
         The recorded outcome.
     """
     missing = 0
+    sending.halt_for_fills(desk)
     fills = await desk.broker.fills(desk.day.open)
     await _adopt_kill(desk, dict.fromkeys(fill.cl_ord_id for fill in fills))
     for fill in fills:

@@ -162,12 +162,33 @@ def take_fill(desk: Desk, fill: Fill) -> FillRecorded | None:
     if record is None:
         return None
     desk.recorder.record(record)
-    anomaly = record.anomaly or ("" if fill.exec_type is ExecType.TRADE else str(fill.exec_type))
+    anomaly = _anomaly_of(record)
     if anomaly:
         _flag(desk, fill, anomaly)
-    if anomaly in _HALTING:
-        halt(desk, f"{anomaly}: {fill.qty} {fill.symbol} by {fill.exec_key}")
+    _halt_for(desk, record)
     return record
+
+
+def halt_for_fills(desk: Desk) -> None:
+    """Stop new risk for every execution on record that calls for it.
+
+    A process may die between the record of the execution and that of the halt; the next one calls
+    this before it takes any new risk.
+    """
+    for record in desk.orders.fills():
+        _halt_for(desk, record)
+
+
+def _halt_for(desk: Desk, record: FillRecorded) -> None:
+    anomaly = _anomaly_of(record)
+    if anomaly in _HALTING:
+        halt(desk, f"{anomaly}: {record.qty} {record.symbol} by {record.exec_key}")
+
+
+def _anomaly_of(record: FillRecorded) -> str:
+    if record.anomaly or record.exec_type is ExecType.TRADE:
+        return record.anomaly
+    return str(record.exec_type)
 
 
 def halt(desk: Desk, reason: str) -> None:

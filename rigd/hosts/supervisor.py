@@ -15,12 +15,13 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from rigd.store.lease import Process
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from rigd.hosts.runner import Job
-    from rigd.store.lease import Process
 
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "COLUMNS")
 """Variables that a run inherits; everything else stays outside (no secret reaches a notebook)."""
@@ -206,14 +207,14 @@ def is_alive(pid: int) -> bool:
 
 
 def _end_tree(pid: int) -> None:
-    """Kill a process and all that descend from it."""
+    """Kill a process and all that descend from it, and wait until they are dead."""
     import psutil  # noqa: PLC0415 - needed for a run that hangs alone
 
     with suppress(psutil.NoSuchProcess):
-        top = psutil.Process(pid)
-        for process in [top, *top.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        descendants = psutil.Process(pid).children(recursive=True)
+        for process in map(Process.of, [pid, *(each.pid for each in descendants)]):
+            if process is not None:
+                end_process(process)
 
 
 @contextmanager

@@ -67,6 +67,12 @@ class Process:
         pid = os.getpid()
         return cls(pid=pid, born=born(pid) or 0, boot=boot())
 
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """Return the process that has this number now; None when none has it."""
+        began = born(pid)
+        return None if began is None else cls(pid=pid, born=began, boot=boot())
+
     @property
     def lives(self) -> bool:
         """Tell whether it still runs: the same boot, the same start, and no zombie."""

@@ -435,6 +435,19 @@ def test_a_close_of_a_kill_that_still_works_is_adopted_too() -> None:
     assert [call.op for call in table.broker.calls[sent:]] == []
 
 
+def test_a_halt_that_a_crash_swallowed_is_made_up_for() -> None:
+    """C17: the process died after the record of an overfill and before that of the halt."""
+    table = Table()
+    order = table.send()
+    fill = table.broker.fill(order.intent.cl_ord_id, "110", "50")
+    record = table.desk.orders.fill_for(fill, table.broker.name, Decimal(0))
+    assert record is not None
+    table.desk.recorder.record(record)
+    assert table.desk.recorder.facts.risk_mode is RiskMode.ACTIVE
+    asyncio.run(recovery.reconcile(table.desk, "resume", Decimal(100_000)))
+    assert table.desk.recorder.facts.risk_mode is RiskMode.HALTED
+
+
 def test_whenever_a_new_owner_comes_the_old_one_sends_nothing_more() -> None:
     """At each send of a session: what the old epoch sent before is all that it ever sends (K02)."""
     first = undisturbed(MODELS["smooth"])
