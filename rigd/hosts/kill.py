@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from rigd.hosts.sim_market import open_market
 from rigd.risk.kill_switch import Cause
 from rigd.store.control import ControlFolder
 from rigd.store.lease import Phase, read_lease
-from rigd.store.locks import SessionLock, read_owner
+from rigd.store.locks import Owner, SessionLock, owner_of
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.kill_access import KillAccess
-    from rigd.store.locks import Owner
     from rigd.store.paths import Home
 
 WRITER = "rigd.hosts.kill"
@@ -225,17 +225,32 @@ class Kill:
     def _try_to_own(self, *, flag_lies: bool) -> str:
         """Take the session's lock, or say why not; end an owner that does not obey."""
         try:
-            self._lock.acquire(nameless=True)
+            if not self._lock.held:
+                self._lock.acquire(nameless=True)
         except AlreadyRunning as error:
-            owner = read_owner(self._tree.lock)
-            if owner is None or self._may_go_on(owner, flag_lies=flag_lies):
-                return error.message
-            if not supervisor.end_process(owner.process):
-                return f"{owner} cannot be ended by this user"
-            return f"{owner} was hung and is ended"
+            reason, owner = error.message, owner_of(self._tree.lock)
         except RigdError as error:
             self._unwritten.append(f"lock: {error.message}")
-        return ""
+            return ""
+        else:
+            owner = self._engine_without_lock()
+            reason = f"{owner} goes on without its lock"
+            if owner is None:
+                return ""
+        if owner is None or self._may_go_on(owner, flag_lies=flag_lies):
+            return reason
+        if not supervisor.end_process(owner.process):
+            return f"{owner} cannot be ended by this user"
+        return f"{owner} was hung and is ended"
+
+    def _engine_without_lock(self) -> Owner | None:
+        """Return an engine that lives although its lock is ours: somebody removed its lock file."""
+        lease = read_lease(self._tree.lease)
+        if lease is None or lease.phase is Phase.ENDED or not lease.owner.lives:
+            return None
+        if lease.owner.pid == os.getpid():
+            return None
+        return Owner(**asdict(lease.owner), started=lease.at, what="an engine")
 
     def _may_go_on(self, owner: Owner, *, flag_lies: bool) -> bool:
         """Tell whether the owner of the bot is closing, or about to."""

@@ -245,6 +245,30 @@ def test_an_owner_that_cannot_be_ended_keeps_it_pending(home, monkeypatch) -> No
     assert left_at_broker(home) == (1, 1)
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid": 1, "started": "", "what": "x"}'])
+def test_an_owner_whose_record_is_damaged_is_ended_too(home, content) -> None:
+    """A lock that hangs is found by the system's own word where its file does not name it."""
+    clock = FakeClock()
+    with owner(home, Phase.TRADING, clock) as engine:
+        home.bot(BOT).lock.write_bytes(content)
+        clock.advance(10.0)
+        found = killed(home, clock=clock)
+        assert not engine.lives
+    assert found.verdict is Verdict.FLAT
+    assert left_at_broker(home) == (0, 0)
+
+
+def test_an_engine_whose_lock_was_deleted_is_ended_before_the_account_is_closed(home) -> None:
+    """A lock file that somebody removed gives the lock away, not the account."""
+    clock = FakeClock()
+    with owner(home, Phase.TRADING, clock) as engine:
+        home.bot(BOT).lock.unlink()
+        clock.advance(10.0)
+        found = killed(home, clock=clock)
+        assert not engine.lives
+    assert found.verdict is Verdict.FLAT
+
+
 def test_another_kill_is_waited_for(home) -> None:
     """Two people kill at once: one closes, the other waits and verifies, and ends nobody."""
     clock = FakeClock()
