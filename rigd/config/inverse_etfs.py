@@ -249,7 +249,12 @@ def change_inverse_etfs(
         msg = f"{', '.join(absent)} must be in the table to be taken out"
         _refuse([msg], fix="rigd mapping show")
     merged = {name: inverse for name, inverse in (pairs | changes).items() if inverse}
-    table = InverseEtfs(version=old.version + 1, dated=dated, pairs=tuple(sorted(merged.items())))
+    try:
+        table = InverseEtfs(
+            version=old.version + 1, dated=dated, pairs=tuple(sorted(merged.items()))
+        )
+    except ConfigError as error:
+        _refuse([each.message for each in error.problems], fix="rigd mapping set SPY=SH")
     before(table)
     keep_version(files, old)
     keep_version(files, table)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import AccessError, ConfigError, ErrorType, ExitCode, RigdError, StorageError
+from rigd.core.errors import ConfigError, ErrorType, ExitCode, RigdError, StorageError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
@@ -32,6 +32,7 @@ from rigd.hosts.runner import Job
 from rigd.hosts.steps import Steps, from_fields
 from rigd.hosts.universe import known
 from rigd.hosts.watch import CRASH_LOOP, Supervision
+from rigd.reporting.text import one_line
 from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
@@ -203,7 +204,7 @@ class Launcher:
         found = [seen.file for seen in pending if seen.command is not Command.START]
         if found:
             msg = f"no stop or kill flag may lie in runs/control at start, found {', '.join(found)}"
-            raise AccessError(msg, fix="rigd flags clear")
+            raise ConfigError(msg, fix="rigd flags clear")
 
     def _reside(
         self, bot: Bot, place: Place, request: SessionRequest, minutes: int
@@ -501,7 +502,7 @@ class Latched(RigdError):  # noqa: N818 - the field's term
 
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(
-            f"the kill switch is latched ({cause}: {detail}): no session may start",
+            f"the kill switch is latched ({one_line(f'{cause}: {detail}')}): no session may start",
             fix="look into the loss, then: rigd risk reset --reason '…'",
         )
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import (
-    AccessError,
     AlreadyRunning,
     ConfigError,
     DataError,
@@ -236,9 +235,10 @@ def test_a_flag_that_lies_there_refuses_the_start(tmp_path, door, command) -> No
     home = demo(tmp_path)
     flags = ControlFolder(home.control, FakeClock(), FakeIds())
     flags.raise_flag(command, "me", "maintenance", "test")
-    with pytest.raises(AccessError, match=f"control_{command}") as caught:
+    with pytest.raises(ConfigError, match=f"control_{command}") as caught:
         launcher(home).launch(ONE_SYMBOL)
     assert caught.value.fix == "rigd flags clear"
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
     assert door.ran == 0
     assert clear_flags(home, FakeClock(), FakeIds()) == [f"control_{command}.flag"]
     audit = (home.logs / "operator_audit.log").read_text()
@@ -252,7 +252,7 @@ def test_a_bare_flag_refuses_too(tmp_path, door) -> None:
     home = demo(tmp_path)
     home.control.mkdir(parents=True)
     (home.control / "control_stop.txt").touch()
-    with pytest.raises(AccessError, match=r"control_stop\.txt"):
+    with pytest.raises(ConfigError, match=r"control_stop\.txt"):
         launcher(home).launch(ONE_SYMBOL)
     assert door.ran == 0
 
