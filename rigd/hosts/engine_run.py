@@ -398,8 +398,9 @@ class EngineRun:
     def _sources(self) -> Sources:
         """Return who knows what the filters ask: metrics beside the bars, the bot's own rate."""
         known, identity = self.plan.fundamentals, self._bot.identity_file
+        day, clock = self.plan.day.day, self._clock
         return Sources(
-            fundamentals=DayCache(known, self._registry, self.plan.day.day) if known else None,
+            fundamentals=DayCache(known, self._registry, day, clock) if known else None,
             risk_free=RiskFree(
                 jurisdiction=identity.jurisdiction_code, rate=identity.risk_free_rate()
             ),
