@@ -47,8 +47,10 @@ def test_the_matrix_tells_its_figures() -> None:
         "moments 2: kill 1, eio 1; 1 processes ended by them",
         "recovery: p50 0.25 s, max 0.25 s",
         "violations 1",
-        "  eio at 2 (pwrite64 a): broken: the books are the same;"
-        " again: rigd crashmatrix --session small --at eio:2",
+        (
+            "  eio at 2 (pwrite64 a): broken: the books are the same;"
+            " again: rigd crashmatrix --session small --at eio:2"
+        ),
         "12 s",
     ]
     assert "recovery" not in "".join(matrix_lines(outcome(BAD)))
