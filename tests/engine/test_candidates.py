@@ -408,7 +408,7 @@ def test_the_last_door_turns_an_order_away_for_the_window() -> None:
 
 
 def test_an_order_rests_on_no_leap_of_the_price() -> None:
-    """FAULTS T05: a signal on a close 100 times the last one, as cents for dollars, buys nothing."""
+    """FAULTS T05: a close 100 times the last one, as cents for dollars, buys nothing."""
     rows = breaking(0.10, [])
     rows[25] = Bar(25, 50.0, 5_000.0, 50.0, 5_000.0, 1000.0)
     run = world({"AAA": rows}, max_order_notional="1000000", max_price="10000").run()
