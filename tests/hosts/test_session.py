@@ -70,6 +70,11 @@ LEFT_BY_OTHERS = {
     "universe_filtered.json": "rigd universe build",
     "universe.lock": "rigd universe build",
     "blocklist.txt": "rigd universe blocklist",
+    "auth_web.log": "a log-in",
+    "security_users.log": "rigd users role",
+    "system_users.log": "rigd users add",
+    "user_activity_monitoring.log": "a session of a user",
+    "password_reset_tokens.log": "rigd users password",
 }
 """Outputs that a session in this process does not leave, and what does."""
 
