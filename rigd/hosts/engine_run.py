@@ -34,7 +34,7 @@ from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.fundamentals import online_fundamentals
 from rigd.hosts.kill_access import KillAccess, leave_access
-from rigd.hosts.latch import read_defense, read_latch, state_text
+from rigd.hosts.latch import begin_states, read_defense, read_latch, save_latch, state_text
 from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
@@ -166,6 +166,12 @@ class EngineRun:
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
             self._require_place()
             self._owner = True
+            begin_states(
+                self._tree,
+                self._bot.profile,
+                self._registry,
+                test_mode=self._bot.home.test_mode,
+            )
             self._epoch = self._lease.epoch = next_epoch(self._tree.epoch)
             self._lease.beat(Phase.STARTING)
             leave_access(self._bot.home, self._access())
@@ -534,8 +540,7 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = self._state_text(state)
-        self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+        save_latch(self._registry, state, self._state_text(state))
 
     def _save_defense(self, state: DefenseState) -> None:
         content = self._state_text(state)

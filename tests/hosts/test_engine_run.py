@@ -740,6 +740,6 @@ def test_a_lost_state_of_defense_mode_is_defense_mode(tmp_path) -> None:
     assert not read_defense(tree.defense_state).on
     (tree.sessions / "2013-10-07_1").mkdir(parents=True)
     (tree.sessions / "2013-10-07_1" / "manifest.json").touch()
-    assert "is gone beside sealed sessions" in read_defense(tree.defense_state).detail
+    assert "is gone beside sessions" in read_defense(tree.defense_state).detail
     tree.defense_state.write_bytes(state_text(DefenseState(), Profile.TEST))
     assert read_defense(tree.defense_state) == DefenseState()
