@@ -149,6 +149,16 @@ def test_logs_rotate_at_the_size_given(tmp_path: Path) -> None:
     assert (tmp_path / "runs/logs/main_bot.log.1").read_text() == "line 1\n"
 
 
+def test_a_sessions_own_part_is_never_rotated(tmp_path: Path) -> None:
+    """What is sealed with a session's record holds every line, however large it grows."""
+    with Registry(Home(tmp_path), BOT, day=DAY, number=1, max_bytes=10, kept=1) as door:
+        for n in range(3):
+            for name in ("broker_api.log", "session/broker_api.log"):
+                door.append_line(name, f"line {n}", writer="rigd.reporting.broker_api")
+        assert door.read("session/broker_api.log") == b"line 0\nline 1\nline 2\n"
+        assert door.read("broker_api.log") == b"line 2\n"
+
+
 def test_only_logs_are_appended_to(tmp_path: Path) -> None:
     """A JSON file is replaced as a whole."""
     with pytest.raises(LogicError, match="only a log"):
