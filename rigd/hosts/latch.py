@@ -9,6 +9,7 @@ from rigd.risk import defense_mode, kill_switch
 from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState, trip
 from rigd.store import manifest
+from rigd.store.paths import SESSIONS
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _read(
 ) -> _State:
     """Return a state as its file has it; a file that is broken, or lost, is never a fresh one."""
     if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
+        if any((path.parent / SESSIONS).glob(f"*/{manifest.NAME}")):
             return unreadable(f"{path.name} is gone beside sealed sessions")
         return fresh
     try:

@@ -63,6 +63,13 @@ def test_the_documents_files_lie_where_they_say(name: str) -> None:
     assert (path, row.shown, row.alias) == DOCUMENT_070[name]
 
 
+def test_the_logs_page_shows_the_documents_logs_and_no_other_file() -> None:
+    """L26, L28-L30: status, trades, summaries and backups are absent from the logs page."""
+    documents = {name for name, (_, shown, _) in DOCUMENT_070.items() if shown}
+    ours = {"operator_audit.log", "supervisor.log", "broker_api.log", "test_mode.log"}
+    assert {row.name for row in OUTPUTS if row.shown} == documents | ours
+
+
 def test_names_and_paths_are_unique() -> None:
     """Two rows never share a name or a file."""
     assert len({row.name for row in OUTPUTS}) == len(OUTPUTS)
