@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -765,6 +766,17 @@ def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:
     times = [beat["timestamp"] for beat in beats]
     assert times == sorted(times)
     assert {beat["profile"] for beat in beats} == {"TEST"}
+
+
+def test_heartbeats_follow_the_setting(tmp_path) -> None:
+    """L3: one row per HEARTBEAT_INTERVAL_S, with 5 s a fifth as many."""
+    home = demo(tmp_path)
+    run(home, replace(SLOW, overrides=(*SLOW.overrides, ("HEARTBEAT_INTERVAL_S", "5"))))
+    lines = (home.logs / "heartbeat.log").read_text().splitlines()
+    times = [datetime.fromisoformat(json.loads(line)["timestamp"]) for line in lines]
+    assert 7 <= len(times) <= 9
+    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(times)]
+    assert all(gap >= 5.0 for gap in gaps[:-1])
 
 
 def test_the_id_of_a_homes_key_is_not_in_the_journal() -> None:
