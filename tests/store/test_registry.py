@@ -66,6 +66,8 @@ def test_the_documents_files_lie_where_they_say(name: str) -> None:
 def test_the_logs_page_shows_the_documents_logs_and_no_other_file() -> None:
     """L26, L28-L30: status, trades, summaries and backups are absent from the logs page."""
     documents = {name for name, (_, shown, _) in DOCUMENT_070.items() if shown}
+    documents |= {"auth_web.log", "security_users.log", "system_users.log"}  # L9-L11
+    documents |= {"user_activity_monitoring.log", "password_reset_tokens.log"}  # L12, L15
     ours = {"operator_audit.log", "supervisor.log", "broker_api.log", "test_mode.log"}
     assert {row.name for row in OUTPUTS if row.shown} == documents | ours
 

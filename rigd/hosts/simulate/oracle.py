@@ -23,6 +23,7 @@ from rigd.core.lifecycle import BotState, RiskMode, may_follow
 from rigd.core.money import ZERO, notional, price_from_float
 from rigd.core.orders import ExecType, OrdStatus, Purpose
 from rigd.hosts.simulate.account import Account
+from rigd.hosts.simulate.wire import SETTLE
 from rigd.ledger.chart import CASH
 from rigd.risk import last_door
 
@@ -45,8 +46,12 @@ KILL_S = 1.0
 """After a kill no order that increases risk leaves later than this [s] (I-12)."""
 
 AGREED_MINUTES = 2
-"""After the last fault so many minutes may pass until we have reconciled (V-1) and no outcome is
-unknown (V-2): a minute's work is done at its start and at its end."""
+"""After the last fault so many minutes may pass until we have reconciled (V-1): a minute's work is
+done at its start and at its end."""
+
+KNOWN_MINUTES = AGREED_MINUTES + SETTLE // MINUTE
+"""After the last fault so many minutes may pass until no outcome is unknown (V-2): an order that is
+not found may be on its way for as long as the broker says (FAULTS §4.2 O08)."""
 
 FLAT_MINUTES = 3
 """After faults and kill so many minutes may pass until we are flat (V-3): the exit fills at the
@@ -482,6 +487,8 @@ class Oracle:
         if minute < world.quiet_from + AGREED_MINUTES or self.account.closed is not None:
             return
         self._require(self._reconciled, "V-1", "not reconciled since the last start")
+        if minute < world.quiet_from + KNOWN_MINUTES:
+            return
         doubts = [name for name, order in self.account.orders.items() if order.in_doubt]
         self._require(not doubts, "V-2", f"still unknown: {doubts}")
 
