@@ -293,6 +293,12 @@ def test_a_flag_in_the_middle_of_a_trade(tmp_path, command, exit_code, state) ->
     assert raised
     assert (closed.exit_code, closed.state.value, closed.flat) == (exit_code, state, True)
     assert closed.exit_reason == command.value
+    took_s = (clock.now() - raised[0]).total_seconds()
+    assert command is not Command.KILL or took_s <= 1.0, "T20: flat within 1 s of the flag"
+    tree = home.bot(bot_of(home).identity)
+    status = fields(tree.logs / "status.json")
+    assert (status["reason"], status["positions"]) == (command.value, [])
+    assert datetime.fromisoformat(status["updated_at"]).utcoffset() == timedelta(0)
     (obeyed,) = [e.record for e in ran.entries() if isinstance(e.record, CommandObeyed)]
     assert (obeyed.command, obeyed.signed, obeyed.why) == (command, True, "enough")
     assert not list(home.control.glob("*.flag"))
