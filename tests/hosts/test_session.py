@@ -116,6 +116,13 @@ def test_a_session_leaves_the_files_of_the_table(finished) -> None:
         assert name not in absent
 
 
+def test_the_log_of_dry_runs_is_written_by_dry_runs_alone(finished) -> None:
+    """L27: a session that is none leaves no test_mode.log."""
+    logs = finished.bot.home.bot(finished.bot.identity).logs
+    assert (logs / "open.log").exists()
+    assert not (logs / "test_mode.log").exists()
+
+
 def test_test_stands_in_every_file(finished) -> None:
     """The demo's mark is in each output and each title; a file without content needs none."""
     bot = finished.bot
