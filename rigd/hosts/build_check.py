@@ -97,6 +97,42 @@ def is_sealed(home: Home) -> bool:
     return _door(home).exists(MANIFEST)
 
 
+def sealed_build(home: Home) -> str:
+    """Return the digest of the build that was sealed; blank when none was, or the seal is broken.
+
+    Parameters
+    ----------
+    home
+        Whose manifest.
+
+    Returns
+    -------
+    str
+        As `build_of` gives it.
+    """
+    try:
+        files, problems = _sealed(_door(home))
+    except RigdError:
+        return ""
+    return "" if problems else _digest(files)
+
+
+def build_of(code: Path) -> str:
+    """Return the digest of the build that lies in a checkout.
+
+    Parameters
+    ----------
+    code
+        The checkout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over names and contents of all that is sealed.
+    """
+    return _digest(hash_files(code, SEALED))
+
+
 def checks(
     home: Home, identity: BotIdentity, settings: Settings, *, code: Path | None = None
 ) -> tuple[SelfCheck, ...]:

@@ -79,19 +79,22 @@ def declared_parameters(notebook: dict[str, Any]) -> set[str]:
     }
 
 
-def execute(job: Job) -> None:
+def execute(job: Job, **kernel: Any) -> None:  # noqa: ANN401 - nbclient's own options
     """Run a job's notebook in a kernel and keep the executed copy.
 
     Parameters
     ----------
     job
         What to run.
+    kernel
+        What else nbclient must know to start the kernel.
 
     Raises
     ------
     ConfigError
         If a parameter is not declared by the notebook.
     """
+    skip_grammar()
     from papermill import execute_notebook  # noqa: PLC0415 - seconds of imports
     from papermill.iorw import load_notebook_node  # noqa: PLC0415 - seconds of imports
     from traitlets.config import Config  # noqa: PLC0415 - with papermill
@@ -109,13 +112,39 @@ def execute(job: Job) -> None:
         log_output=False,
         cwd=job.folder,
         config=Config({"KernelManager": {"transport": "ipc", "shutdown_wait_time": 60.0}}),
+        **kernel,
     )
+
+
+def skip_grammar() -> None:
+    """Leave out the grammar of addresses that nbformat's importer compiles for seconds (W5).
+
+    jsonschema does without that module where it is not installed: it checks the form of addresses
+    in schemas with it, and a notebook's schema asks for none.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type] # None: not to be found
 
 
 def main(arguments: list[str]) -> int:
     """Run the job given as JSON; return the process's exit code."""
+    return run(Job(**json.loads(arguments[0])))
+
+
+def run(job: Job, **kernel: Any) -> int:  # noqa: ANN401 - as of `execute`
+    """Run a job and return the process's exit code; what rigd refuses is told on stderr.
+
+    Parameters
+    ----------
+    job, kernel
+        As of `execute`.
+
+    Returns
+    -------
+    int
+        0 when the notebook ran to its end.
+    """
     try:
-        execute(Job(**json.loads(arguments[0])))
+        execute(job, **kernel)
     except RigdError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)
