@@ -65,7 +65,7 @@ class Magic:
             If a word or an option is not known (the nearest one is named), or there is no result
             yet that could say why.
         """
-        from rigd.core.errors import ConfigError  # noqa: PLC0415 - `import rigd` stays light
+        from rigd.core.errors import ConfigError  # noqa: PLC0415 - importing rigd stays light
 
         verb, *words = _words(line) or [""]
         if not verb:

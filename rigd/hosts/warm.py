@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import HOME_VARIABLE, checkout
 from rigd.core.errors import RigdError
-from rigd.hosts import build_check
 from rigd.store.paths import Home
 
 if TYPE_CHECKING:
@@ -228,6 +227,8 @@ def _connected(root: Path) -> Iterator[socket.socket]:
 
 def _require_same(home: Home, told: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     """Refuse a parent whose code, interpreter or first environment is not the run's own."""
+    from rigd.hosts import build_check  # noqa: PLC0415 - rigd kill knows this module, not that one
+
     if not told:
         raise NotWarm("the warm parent does not answer")
     build = told.get("build")

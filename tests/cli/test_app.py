@@ -45,6 +45,8 @@ COMMANDS = (
     ("universe", "blocklist", "list"),
     ("universe", "blocklist", "add"),
     ("universe", "blocklist", "remove"),
+    ("lab",),
+    ("warm",),
 )
 
 

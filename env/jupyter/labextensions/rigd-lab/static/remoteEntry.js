@@ -6,16 +6,18 @@
   const TEMPLATES = "notebooks";
   const FOLDER = "runs/research";
   const KERNEL = { name: "rigd-research", display_name: "rigd research", language: "python" };
+  // Before the entries of the kernels, whose ranks begin at 0.
   const ENTRIES = [
-    { template: "backtest", label: "New backtest", rank: 1 },
-    { template: "sweep", label: "New sweep", rank: 2 },
-    { template: "optimize", label: "New optimisation", rank: 3 },
-    { template: "tune", label: "New tuning", rank: 4 },
+    { template: "backtest", label: "New backtest", rank: -5 },
+    { template: "sweep", label: "New sweep", rank: -4 },
+    { template: "optimize", label: "New optimisation", rank: -3 },
+    { template: "tune", label: "New tuning", rank: -2 },
+    { template: "review", label: "Review a session", rank: -1 },
   ];
-  const ICON =
+  const ICON = "data:image/svg+xml," + encodeURIComponent(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="5" fill="#10243e"/>' +
     '<path d="M5 23l7-7 5 4 10-12" fill="none" stroke="#4cc38a" stroke-width="3" stroke-linecap="round" ' +
-    'stroke-linejoin="round"/><path d="M5 28h22" stroke="#8fa6c4" stroke-width="2" stroke-linecap="round"/></svg>';
+    'stroke-linejoin="round"/><path d="M5 28h22" stroke="#8fa6c4" stroke-width="2" stroke-linecap="round"/></svg>');
   let scope;
 
   // One of Lab's own modules, from the scope that it shares with its extensions.
@@ -50,17 +52,17 @@
     return app.commands.execute("docmanager:open", { path, factory: "Notebook", kernel: { name: KERNEL.name } });
   };
 
-  const activate = async (app, launcher, icon) => {
+  const activate = async (app, launcher) => {
     const found = new Set((await listed(app.serviceManager.contents, TEMPLATES)).map((item) => item.name));
     for (const entry of ENTRIES.filter(({ template }) => found.has(`${template}.ipynb`))) {
       const command = `rigd:new-${entry.template}`;
       app.commands.addCommand(command, {
         label: entry.label,
         caption: `A new notebook from ${TEMPLATES}/${entry.template}.ipynb, in ${FOLDER}/`,
-        icon,
+        iconClass: "jp-NotebookIcon",
         execute: () => openNew(app, entry),
       });
-      launcher.add({ command, category: "rigd", rank: entry.rank });
+      launcher.add({ command, category: "Notebook", rank: entry.rank, kernelIconUrl: ICON });
     }
   };
 
@@ -71,14 +73,12 @@
     },
     get: async () => {
       const { ILauncher } = await shared("@jupyterlab/launcher");
-      const { LabIcon } = await shared("@jupyterlab/ui-components");
-      const icon = new LabIcon({ name: "rigd:new", svgstr: ICON });
       const plugin = {
         id: `${NAME}:launcher`,
         description: "Opens new notebooks from the repository's own.",
         autoStart: true,
         requires: [ILauncher],
-        activate: (app, launcher) => activate(app, launcher, icon),
+        activate,
       };
       return () => ({ __esModule: true, default: plugin });
     },
