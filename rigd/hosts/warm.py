@@ -231,10 +231,9 @@ def _require_same(home: Home, told: Mapping[str, Any], environment: Mapping[str,
 
     if not told:
         raise NotWarm("the warm parent does not answer")
-    build = told.get("build")
-    if build != build_check.sealed_build(home):
+    if told.get("build") != build_check.sealed_build(home):
         raise NotWarm("the warm parent's code is not the sealed build")
-    if build != build_check.build_of(checkout()):
+    if told.get("stamp") != build_check.stamp_of(checkout()):
         raise NotWarm("the code was changed after the warm parent began")
     if told.get("interpreter") != interpreter():
         raise NotWarm("the warm parent runs in another Python")

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 IMPORTED = (
     "IPython.core.completerlib",
     "IPython.core.debugger",
+    "IPython.core.logger",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "bokeh.plotting",
+    "faulthandler",
     "ipykernel.debugger",
     "ipykernel.ipkernel",
     "ipykernel.kernelapp",
@@ -47,6 +49,7 @@ IMPORTED = (
     "rigd.reporting.report",
     "rigd.reporting.review_view",
     "rigd.reporting.session_view",
+    "tornado.platform.asyncio",
 )
 """What a run imports; each is imported before the first fork."""
 SCHEMAS = (4, 5)
@@ -85,15 +88,16 @@ class Parent:
         LogicError
             If the code was changed meanwhile.
         """
-        build = build_check.build_of(checkout())
+        stamp, build = _build()
         runner.skip_grammar()
         for name in IMPORTED:
             import_module(name)
-        _compile_schema()
-        if build_check.build_of(checkout()) != build:
+        _prepare()
+        if _build() != (stamp, build):
             raise LogicError("the code must stay as it is while it is imported, it was changed")
         self._told = {
             "build": build,
+            "stamp": stamp,
             "interpreter": warm.interpreter(),
             "read_at_start": warm.read_at_start(environment()),
         }
@@ -196,11 +200,17 @@ def _become_alone(channel: int, output: int) -> None:
     np.random.seed()  # noqa: NPY002 - two forks must not draw the same for those who use it
 
 
-def _compile_schema() -> None:
-    """Let nbformat make the check of notebooks, which it keeps; it takes as long as a fork."""
+def _build() -> tuple[str, str]:
+    """Return stamp and digest of the code as it lies there."""
+    return build_check.stamp_of(checkout()), build_check.build_of(checkout())
+
+
+def _prepare() -> None:
+    """Let the libraries make what they keep: the check of notebooks, the table of provisioners."""
     validator = import_module("nbformat.validator")
     for minor in SCHEMAS:
         validator.get_validator(4, minor)
+    import_module("jupyter_client.provisioning.factory").KernelProvisionerFactory.instance()
 
 
 def _refusal(content: bytes) -> str:

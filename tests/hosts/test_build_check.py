@@ -267,3 +267,14 @@ def test_a_sealed_build_is_told_by_its_digest(tmp_path: Path, code: Path) -> Non
     assert build_check.sealed_build(home) == sealed != build_check.build_of(code)
     (home.env / MANIFEST).write_text("{}")
     assert not build_check.sealed_build(home)
+
+
+def test_a_written_file_changes_the_stamp(code: Path) -> None:
+    """The stamp follows every write of a sealed file, also one of the same content."""
+    before = build_check.stamp_of(code)
+    assert build_check.stamp_of(code) == before
+    file = code / "rigd" / "__init__.py"
+    content = file.read_text(encoding="utf-8")
+    file.unlink()
+    file.write_text(content, encoding="utf-8")
+    assert build_check.stamp_of(code) != before

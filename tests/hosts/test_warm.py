@@ -34,6 +34,7 @@ def hello(**other: object) -> dict[str, object]:
     """What a parent that may be used says of itself."""
     told = {
         "build": build_check.build_of(checkout()),
+        "stamp": build_check.stamp_of(checkout()),
         "interpreter": warm.interpreter(),
         "read_at_start": {},
     }
@@ -151,12 +152,9 @@ def test_a_parent_is_not_used_when_nothing_was_sealed(tmp_path) -> None:
 
 def test_code_that_changed_after_the_seal_starts_cold(home, monkeypatch) -> None:
     """The parent is the sealed build, but other code lies there now: a cold run would run that."""
-    sealed = build_check.build_of(checkout())
-    monkeypatch.setattr(build_check, "build_of", lambda _: "changed")
-    with (
-        parent_that(home, hello(build=sealed), never),
-        pytest.raises(warm.NotWarm, match="changed after"),
-    ):
+    told = hello()
+    monkeypatch.setattr(build_check, "stamp_of", lambda _: "another")
+    with parent_that(home, told, never), pytest.raises(warm.NotWarm, match="changed after"):
         run(home)
 
 

@@ -27,7 +27,7 @@ def imports(monkeypatch) -> list[str]:
     """The imports, noted and not done."""
     done: list[str] = []
     monkeypatch.setattr(warm_parent, "import_module", done.append)
-    monkeypatch.setattr(warm_parent, "_compile_schema", lambda: None)
+    monkeypatch.setattr(warm_parent, "_prepare", lambda: None)
     return done
 
 
