@@ -1,12 +1,13 @@
-"""``rigd lab`` and ``rigd warm``: services in the foreground, ended by Ctrl-C."""
+"""``rigd lab`` and ``rigd warm``, services in the foreground; ``rigd run``, one notebook."""
 
 from __future__ import annotations
 
 from rigd.cli.console import open_home, say, say_next
+from rigd.cli.session import pairs_of
 from rigd.config.sources import environment
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.hosts import lab as host
-from rigd.hosts import supervisor
+from rigd.hosts import notebook, supervisor
 
 
 def lab(*, port: int, browser: bool) -> int:
@@ -50,3 +51,24 @@ def warm() -> int:
             return parent.wait()
         except KeyboardInterrupt:
             return int(ExitCode.OK)
+
+
+def run(name: str, changes: list[str]) -> int:
+    """Run a notebook by papermill; return the process's exit code.
+
+    Parameters
+    ----------
+    name
+        The notebook's name.
+    changes
+        Parameters as ``NAME=VALUE``.
+
+    Returns
+    -------
+    int
+        0 when it ran to its end.
+    """
+    path = notebook.run_named(open_home(), name, pairs_of(changes, source="-p"))
+    say(f"executed: {path}")
+    say_next("rigd lab, then open it")
+    return int(ExitCode.OK)

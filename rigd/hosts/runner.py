@@ -11,9 +11,13 @@ import ast
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from rigd.core.errors import ConfigError, ExitCode, RigdError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KERNEL = "rigd-bot"
 
@@ -42,8 +46,8 @@ class Job:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def declared_parameters(notebook: dict[str, Any]) -> set[str]:
-    """Return the names that a notebook's parameters cell assigns.
+def parameters_cell(notebook: dict[str, Any]) -> dict[str, object]:
+    """Return what a notebook's parameters cell assigns.
 
     Parameters
     ----------
@@ -52,8 +56,8 @@ def declared_parameters(notebook: dict[str, Any]) -> set[str]:
 
     Returns
     -------
-    set of str
-        The names of simple assignments.
+    dict
+        Default by name, of simple assignments; None where it is no constant.
 
     Raises
     ------
@@ -71,12 +75,52 @@ def declared_parameters(notebook: dict[str, Any]) -> set[str]:
     source = cells[0]["source"]
     tree = ast.parse(source if isinstance(source, str) else "".join(source))
     return {
-        target.id
+        target.id: statement.value.value if isinstance(statement.value, ast.Constant) else None
         for statement in tree.body
         if isinstance(statement, ast.Assign)
         for target in statement.targets
         if isinstance(target, ast.Name)
     }
+
+
+def declared_parameters(notebook: dict[str, Any]) -> set[str]:
+    """Return the names that a notebook's parameters cell assigns.
+
+    Parameters
+    ----------
+    notebook
+        As of `parameters_cell`.
+
+    Returns
+    -------
+    set of str
+        The names.
+    """
+    return set(parameters_cell(notebook))
+
+
+def require_declared(given: Iterable[str], notebook: dict[str, Any], name: str) -> None:
+    """Refuse a parameter that a notebook does not declare; asked before every run of a notebook.
+
+    Parameters
+    ----------
+    given
+        The names that are to be set.
+    notebook, name
+        The notebook as JSON, and what it is called.
+
+    Raises
+    ------
+    ConfigError
+        If one is not declared; the nearest declared one is named.
+    """
+    declared = declared_parameters(notebook)
+    odd = sorted(set(given) - declared)
+    if odd:
+        near = [match for each in odd for match in get_close_matches(each, declared, n=1)]
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        msg = f"parameters must be declared in {name}, was {', '.join(odd)}{hint}"
+        raise ConfigError(msg, fix=f"it declares {', '.join(sorted(declared))}")
 
 
 def execute(job: Job, **kernel: Any) -> None:  # noqa: ANN401 - nbclient's own options
@@ -99,10 +143,7 @@ def execute(job: Job, **kernel: Any) -> None:  # noqa: ANN401 - nbclient's own o
     from papermill.iorw import load_notebook_node  # noqa: PLC0415 - seconds of imports
     from traitlets.config import Config  # noqa: PLC0415 - with papermill
 
-    odd = job.parameters.keys() - declared_parameters(load_notebook_node(job.notebook))
-    if odd:
-        msg = f"parameters must be declared in {job.notebook}, was {', '.join(sorted(odd))}"
-        raise ConfigError(msg)
+    require_declared(job.parameters, load_notebook_node(job.notebook), job.notebook)
     execute_notebook(
         job.notebook,
         job.output,

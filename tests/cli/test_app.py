@@ -46,7 +46,15 @@ COMMANDS = (
     ("universe", "blocklist", "add"),
     ("universe", "blocklist", "remove"),
     ("lab",),
+    ("run",),
     ("warm",),
+    ("users", "list"),
+    ("users", "add"),
+    ("users", "role"),
+    ("users", "disable"),
+    ("users", "enable"),
+    ("users", "remove"),
+    ("users", "password"),
 )
 
 

@@ -54,3 +54,14 @@ def test_warm_without_a_parent_is_an_error(monkeypatch) -> None:
     with_parent(monkeypatch, "Address already in use")
     with pytest.raises(ConfigError, match="already in use"):
         lab.warm()
+
+
+def test_run_hands_parameters_over(monkeypatch, home, capsys) -> None:
+    """Each -p is one parameter; the executed copy is named."""
+    given = []
+    monkeypatch.setattr(
+        lab.notebook, "run_named", lambda place, *asked: given.append((place.root, *asked)) or home
+    )
+    assert lab.run("review", ["symbol=SPY"]) == 0
+    assert given == [(home, "review", (("symbol", "SPY"),))]
+    assert f"executed: {home}" in capsys.readouterr().out
