@@ -452,7 +452,9 @@ def mapping_set(
 @flags_app.command("raise")
 def flags_raise(
     command_name: Annotated[str, typer.Argument(metavar="start|stop|kill")],
-    reason: Annotated[str, typer.Option(help="Why; goes into the flag and the audit log.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why; goes into the flag and the record of the session that obeys.")
+    ] = "",
 ) -> None:
     """Raise a control flag for the running session."""
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
