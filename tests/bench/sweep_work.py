@@ -98,6 +98,7 @@ def grid(name: str) -> Work:
     entries = Entries(
         params=np.array([[each[: len(row)]] for each in params], dtype=row),
         starts=np.full((len(groups), 1), 0 if name == "mid" else start),
+        signal_ends=np.array([[each[2]] for each in params]),
         required=np.array([-(-analysis * 80 // 100) for analysis, _ in groups]),
         shorts=np.ones(len(groups), np.bool_),
         entry_ends=np.array(ends)[..., None],

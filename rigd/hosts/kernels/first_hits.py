@@ -13,7 +13,15 @@ import math
 
 import numpy as np
 
-from rigd.market.fills import NO_TOUCH, STOP_HIT, TARGET_HIT, exit_fill, market_fill, touch
+from rigd.market.fills import (
+    NO_TOUCH,
+    STOP_HIT,
+    TARGET_HIT,
+    exit_fill,
+    market_fill,
+    touch,
+    trail_behind,
+)
 from rigd.strategy.stepper import on_grid
 from rigd.strategy.trailing import follow, trailing_level
 
@@ -55,6 +63,26 @@ def index_at(bars: np.ndarray, minute: int) -> int:
     return index
 
 
+def comes_down_to(direction: int, bar_open: float, high: float, low: float, level: float) -> bool:
+    """Tell whether a bar reaches a stop at all, its open counted; `touch` decides how.
+
+    Parameters
+    ----------
+    direction
+        Of the position; its opposite asks for a target.
+    bar_open, high, low, level
+        [currency/share].
+
+    Returns
+    -------
+    bool
+        False only where `touch` answers NO_TOUCH.
+    """
+    if direction > 0:
+        return low <= level or bar_open <= level
+    return high >= level or bar_open >= level
+
+
 def hit_stops(
     bars: np.ndarray,
     first: int,
@@ -88,13 +116,15 @@ def hit_stops(
     count = len(fractions)
     while count > 0 and math.isnan(fractions[count - 1]):
         count -= 1
+    if count == 0:
+        return
     number = 0
+    level = entry_price * (1.0 - direction * fractions[0])
     for index in range(first, until):
-        if number == count:
-            return
         bar = bars[index]
-        while number < count:
-            level = entry_price * (1.0 - direction * fractions[number])
+        if not comes_down_to(direction, bar.open, bar.high, bar.low, level):
+            continue
+        while True:
             touched, price = touch(
                 direction, bar.open, bar.high, bar.low, level, math.nan, index != first
             )
@@ -103,6 +133,9 @@ def hit_stops(
             keys[number] = key_of(bar.minute, touched)
             prices[number] = on_grid(exit_fill(touched, price, slippage, direction))
             number += 1
+            if number == count:
+                return
+            level = entry_price * (1.0 - direction * fractions[number])
 
 
 def hit_targets(
@@ -122,13 +155,15 @@ def hit_targets(
     count = len(fractions)
     while count > 0 and math.isnan(fractions[count - 1]):
         count -= 1
+    if count == 0:
+        return
     number = 0
+    level = entry_price * (1.0 + direction * fractions[0])
     for index in range(first, until):
-        if number == count:
-            return
         bar = bars[index]
-        while number < count:
-            level = entry_price * (1.0 + direction * fractions[number])
+        if not comes_down_to(-direction, bar.open, bar.high, bar.low, level):
+            continue
+        while True:
             touched, price = touch(
                 direction, bar.open, bar.high, bar.low, math.nan, level, index != first
             )
@@ -137,21 +172,36 @@ def hit_targets(
             keys[number] = key_of(bar.minute, touched)
             prices[number] = on_grid(exit_fill(touched, price, slippage, direction))
             number += 1
+            if number == count:
+                return
+            level = entry_price * (1.0 + direction * fractions[number])
 
 
-def fill_peaks(
-    bars: np.ndarray,
-    first: int,
-    until: int,
-    direction: int,
-    entry_price: float,
-    peaks: np.ndarray,
-) -> None:
-    """Write the peak before each bar of a trade, as `strategy.trailing.follow` has it."""
-    peak = entry_price
-    for index in range(first, until):
-        peaks[index] = peak
-        peak = follow(direction, peak, bars[index].high, bars[index].low)
+def extend_peaks(
+    bars: np.ndarray, known: int, until: int, direction: int, peaks: np.ndarray
+) -> int:
+    """Write the peak before each bar of a trade, as `strategy.trailing.follow` has it.
+
+    Parameters
+    ----------
+    bars, direction
+        As `hit_stops` takes them.
+    known
+        Peaks are known before this bar; at first the one of the entry's bar, the entry price.
+    until
+        The bar before which they are wanted.
+    peaks
+        float64[≥ n_bars] [currency/share]; written from `known` on.
+
+    Returns
+    -------
+    int
+        The bar before which peaks are known now.
+    """
+    for index in range(known, until):
+        before = bars[index - 1]
+        peaks[index] = follow(direction, peaks[index - 1], before.high, before.low)
+    return max(known, until)
 
 
 def hit_trails(
@@ -159,37 +209,53 @@ def hit_trails(
     first: int,
     until: int,
     direction: int,
+    known: int,
     peaks: np.ndarray,
     ranges: np.ndarray,
     trails: np.ndarray,
     slippage: float,
     keys: np.ndarray,
     prices: np.ndarray,
-) -> None:
+) -> int:
     """Find where each trail of one family ends a trade when it does not tighten.
 
     Parameters
     ----------
     bars, first, until, direction
         As `hit_stops` takes them.
-    peaks, ranges
-        float64[n_bars]: the peak and the average true range before each bar [currency/share].
+    known, peaks
+        As `extend_peaks` takes them; extended as far as they are needed.
+    ranges
+        float64[n_bars]: the average true range before each bar [currency/share].
     trails
         TRAIL[n] of one family, alike in all but `trail_fraction`, which ascends, NaN last.
     slippage, keys, prices
         As `hit_stops` takes them.
+
+    Returns
+    -------
+    int
+        The bar before which peaks are known now.
     """
     keys[:] = NEVER
     prices[:] = 0.0
+    count = active(trails)
+    if count == 0:
+        return known
     number = 0
+    plain = math.isnan(trails[0].atr_mult)
+    fraction = trails[0].trail_fraction
+    peak = peaks[first]
     for index in range(first, until):
-        if number == len(trails):
-            return
         bar = bars[index]
-        while number < len(trails):
-            level = trailing_level(
-                direction, peaks[index], math.inf, ranges[index], trails[number]
-            )
+        peaks[index] = peak
+        while number < count:
+            if plain:
+                level = trail_behind(direction, peak, fraction)
+            else:
+                level = trailing_level(direction, peak, math.inf, ranges[index], trails[number])
+            if not comes_down_to(direction, bar.open, bar.high, bar.low, level):
+                break
             touched, price = touch(
                 direction, bar.open, bar.high, bar.low, level, math.nan, index != first
             )
@@ -198,6 +264,23 @@ def hit_trails(
             keys[number] = key_of(bar.minute, touched)
             prices[number] = on_grid(exit_fill(touched, price, slippage, direction))
             number += 1
+            if number == count:
+                return max(known, index + 1)
+            fraction = trails[number].trail_fraction
+        peak = follow(direction, peak, bar.high, bar.low)
+    return max(known, until)
+
+
+def active(trails: np.ndarray) -> int:
+    """Return how many trails of a family are not off; those come first."""
+    count = len(trails)
+    while (
+        count > 0
+        and math.isnan(trails[count - 1].trail_fraction)
+        and math.isnan(trails[count - 1].atr_mult)
+    ):
+        count -= 1
+    return count
 
 
 def hit_tightened(
@@ -206,38 +289,46 @@ def hit_tightened(
     until: int,
     direction: int,
     exit_minute: int,
+    known: int,
     peaks: np.ndarray,
     ranges: np.ndarray,
     trails: np.ndarray,
     slippage: float,
     keys: np.ndarray,
     prices: np.ndarray,
-) -> None:
+) -> int:
     """Let the trails of one family tighten before a time exit: hits from there on are found anew.
 
     Parameters
     ----------
-    bars, first, until, direction, peaks, ranges, trails, slippage
+    bars, first, until, direction, known, peaks, ranges, trails, slippage
         As `hit_trails` takes them; `until` is the bar of the time exit.
     exit_minute
         The minute of the time exit.
     keys, prices
         Of `hit_trails`; changed where a tightened trail acts first.
+
+    Returns
+    -------
+    int
+        The bar before which peaks are known now.
     """
     buffer_minutes = trails[0].tighten_buffer_s / 60.0
     begin = max(first, index_at(bars, math.floor(exit_minute - buffer_minutes)))
     if begin >= until:
-        return
+        return known
+    count = active(trails)
     number = 0
-    while number < len(trails) and keys[number] < bars[begin].minute * 8:
+    while number < count and keys[number] < bars[begin].minute * 8:
         number += 1
-    for later in range(number, len(trails)):
+    for later in range(number, count):
         keys[later] = NEVER
     for index in range(begin, until):
-        if number == len(trails):
-            return
+        if number == count:
+            break
+        known = extend_peaks(bars, known, index + 1, direction, peaks)
         bar = bars[index]
-        while number < len(trails):
+        while number < count:
             level = trailing_level(
                 direction,
                 peaks[index],
@@ -253,6 +344,7 @@ def hit_tightened(
             keys[number] = key_of(bar.minute, touched)
             prices[number] = on_grid(exit_fill(touched, price, slippage, direction))
             number += 1
+    return known
 
 
 def timed_exit(

@@ -16,7 +16,6 @@ import numpy as np
 from rigd.hosts.kernels.first_hits import (
     BLOCKED,
     NEVER,
-    fill_peaks,
     hit_stops,
     hit_targets,
     hit_tightened,
@@ -60,8 +59,9 @@ class Entries(NamedTuple):
     ----------
     params
         Records[E, C] with the fields of the strategy's parameters.
-    starts
-        int64[E, C]: the first minute that the strategy must see.
+    starts, signal_ends
+        int64[E, C]: the first minute that the strategy must see, and the end of the breakout part,
+        from which on it gives no signal.
     required
         int64[E]: analysis bars that the symbol must have.
     shorts
@@ -72,6 +72,7 @@ class Entries(NamedTuple):
 
     params: np.ndarray
     starts: np.ndarray
+    signal_ends: np.ndarray
     required: np.ndarray
     shorts: np.ndarray
     entry_ends: np.ndarray
@@ -302,21 +303,23 @@ def hit_all_trails(
     exits
         The grid's.
     peaks
-        float64[≥ n_bars], before each bar.
+        float64[≥ n_bars], work space; the entry price stands at `first`.
     ranges
         float64[P + 1, n_bars], of the day.
     keys, prices
         [X, R], written.
     """
+    known = first + 1
     for family in range(len(exits.tightens)):
         low, high = exits.families[family], exits.families[family + 1]
         trails = exits.trails[low:high]
         row = ranges[exits.range_rows[family]]
-        hit_trails(
+        known = hit_trails(
             bars,
             first,
             until,
             direction,
+            known,
             peaks,
             row,
             trails,
@@ -329,12 +332,13 @@ def hit_all_trails(
             prices[exit_, low:high] = prices[0, low:high]
         if exits.tightens[family]:
             for exit_ in range(len(untils)):
-                hit_tightened(
+                known = hit_tightened(
                     bars,
                     first,
                     untils[exit_],
                     direction,
                     exit_minutes[exit_],
+                    known,
                     peaks,
                     row,
                     trails,
@@ -434,7 +438,8 @@ def make_share(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN40
                 state = blank[1]
                 direction = 0
                 at = index_at(own, entries.starts[group, kind])
-                while at < len(own) and own[at].minute < last_end:
+                search_end = min(last_end, entries.signal_ends[group, kind])
+                while at < len(own) and own[at].minute < search_end:
                     signal = entry(state, own[at], params)
                     at += 1
                     if (
@@ -516,7 +521,7 @@ def make_share(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN40
                     target_gains,
                     target_extras,
                 )
-                fill_peaks(own, first, until, direction, entry_price, peaks)
+                peaks[first] = entry_price
                 hit_all_trails(
                     own,
                     first,
