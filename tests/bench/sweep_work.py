@@ -1,4 +1,4 @@
-"""The work that the sweep is measured on (PERFORMANCE W1, W2), and the naive loop in C beside it."""
+"""The work that the sweep is measured on (PERFORMANCE W1, W2), and the naive loop in C."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODULES = {"open": opening, "mid": midday, "close": closing}
 
 
 def year_of_bars(seed: int = 7, days: int = DAYS) -> tuple[np.ndarray, np.ndarray]:
-    """Return one symbol-year of seeded minute bars as `stepper.pack` does: a U-shaped volatility."""
+    """Return one symbol-year of seeded minute bars as `stepper.pack` does."""
     draws = np.random.default_rng(seed)
     at = np.linspace(0.0, 1.0, MINUTES)
     shape = 0.6 + 1.6 * np.exp(-9.0 * at) + 0.7 * np.exp(-12.0 * (1.0 - at))
@@ -84,7 +84,7 @@ TRIGGERS = {
 
 
 def grid(name: str) -> Work:
-    """Return 10,000 combinations: 5 ranges × 4 triggers × 5 stops × 5 trails × 4 times × 5 targets."""
+    """Return 10,000 combinations: 5 ranges, 4 triggers, 5 stops, trails, targets, 4 times."""
     start, analyses, breakout, monitorings = WINDOWS[name]
     groups = list(itertools.product(analyses, TRIGGERS[name]))
     params, ends, exits_at = [], [], []

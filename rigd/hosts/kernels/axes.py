@@ -92,7 +92,10 @@ def exits_of(
         touches=np.array(sorted(touches)),
     )
     places = Places(
-        stops=_ranks(stops), targets=_ranks(targets), trails=np.argsort(order), touches=_ranks(touches)
+        stops=_ranks(stops),
+        targets=_ranks(targets),
+        trails=np.argsort(order),
+        touches=_ranks(touches),
     )
     return exits, places
 

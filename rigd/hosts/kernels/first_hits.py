@@ -10,8 +10,7 @@ Plain Python on numbers, with the functions of `market.fills` and `strategy.trai
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from rigd.market.fills import (
     NO_TOUCH,
@@ -24,6 +23,9 @@ from rigd.market.fills import (
 )
 from rigd.strategy.stepper import on_grid
 from rigd.strategy.trailing import follow, trailing_level
+
+if TYPE_CHECKING:
+    import numpy as np
 
 NEVER = 1 << 40
 """The key of a level that is off or not reached."""

@@ -2,9 +2,9 @@
 
 After an exit the next signal may enter again. Rules that are read in trade order stand on top: how
 many entries a day, which weight the i-th one has, and the day's loss after which none follows. They
-cut a day's list of trades, so they need no table of their own: an index of the next signal leads from
-each exit to the next entry, and one first hit per signal bar and level serves every combination that
-comes by. Bit-equal to `again` and `tally_in_order`. Source: SPEC §3a and §4, PERFORMANCE P3.
+cut a day's list of trades, so they need no table of their own: an index of the next signal leads
+from each exit to the next entry, and one first hit per signal bar and level serves every combination
+that comes by. Bit-equal to `again` and `tally_in_order`. Source: SPEC §3a and §4, PERFORMANCE P3.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def make_again(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN40
     Returns
     -------
     callable
-        ``again(bars, state, ranges, params, rules, plan, day, trades) -> count`` writes the trades of
-        one day into TRADE rows; the first one is that of `strategy.stepper.make_walk`.
+        ``again(bars, state, ranges, params, rules, plan, day, trades) -> count`` writes the trades
+        of one day into TRADE rows; the first one is that of `strategy.stepper.make_walk`.
     """
 
     def again(
@@ -93,6 +93,7 @@ def make_again(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN40
         count = 0
         direction = 0
         pending = 0
+        peak = math.nan
         for bar in bars:
             if direction == 0 and bar.minute >= plan.entry_end:
                 return count
@@ -248,8 +249,9 @@ def make_hop(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN401 
         target_prices = np.empty((slots, n_targets))
         trail_keys = np.empty((slots, n_times, n_trails), np.int64)
         trail_prices = np.empty((slots, n_times, n_trails))
-        time_keys, time_minutes = np.empty((slots, n_times), np.int64), np.empty(
-            (slots, n_times), np.int64
+        time_keys, time_minutes = (
+            np.empty((slots, n_times), np.int64),
+            np.empty((slots, n_times), np.int64),
         )
         time_prices = np.empty((slots, n_times))
         vwap_keys, vwap_prices = np.empty(slots, np.int64), np.empty(slots)
@@ -443,8 +445,6 @@ def make_hop(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN401 
         out[:] = sums[:, :, :, :6]
 
     return hop
-
-
 
 
 def hit_vwap(

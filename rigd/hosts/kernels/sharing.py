@@ -1,8 +1,8 @@
 """A whole grid at a small fraction of naive stepping: entries found once, first hits shared.
 
-An entry depends on the entry's parameters alone, so it is found once for each of them. Each level of
-each exit rule has one first hit per entry. What remains for a combination is to take the earlier of
-two hits, day by day, and to sum: `accumulate`, a loop without branches over all combinations.
+An entry depends on the entry's parameters alone, so it is found once for each of them. Each level
+of each exit rule has one first hit per entry. What remains for a combination is to take the earlier
+of two hits, day by day, and to sum: `accumulate`, a loop without branches over all combinations.
 Bit-equal to the naive stepper and `tally.tally`. Source: ARCHITECTURE §4, PERFORMANCE P2.
 """
 
@@ -442,9 +442,9 @@ def make_share(entry: Any, analysis_bars: Any, vwap: Any) -> Any:  # noqa: ANN40
                 while at < len(own) and own[at].minute < search_end:
                     signal = entry(state, own[at], params)
                     at += 1
-                    if (
-                        signal > 0.0 or (signal < 0.0 and entries.shorts[group])
-                    ) and analysis_bars(state) >= entries.required[group]:
+                    if (signal > 0.0 or (signal < 0.0 and entries.shorts[group])) and analysis_bars(
+                        state
+                    ) >= entries.required[group]:
                         direction = 1 if signal > 0.0 else -1
                         break
                 if direction == 0 or at >= len(own) or own[at].minute >= last_end:

@@ -7,9 +7,10 @@ same functions, compiled or not.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 OUTPUTS = ("trades", "pnl", "wins", "drawdown", "held_minutes", "square")
 """The columns of a result: trades, Σ PnL [currency], trades with a PnL over 0, the largest fall of
