@@ -25,6 +25,7 @@ OFF = math.nan
 FRICTIONS = Frictions(0.0, 1e-4)
 COSTS = Costs(10_000.0, 1e6, 1e-4)
 KINDS = {"open": 0, "mid": 1, "close": 2}
+PARAMS = {"open": opening.OpenParams, "mid": midday.MidParams, "close": closing.CloseParams}
 MODULES = {"open": opening, "mid": midday, "close": closing}
 
 
@@ -111,12 +112,7 @@ def grid(name: str) -> Work:
 
 def record_of(name: str, params: tuple[float, ...]) -> np.dtype:
     """Return the record of a strategy's parameters."""
-    fields = {
-        "open": opening.OpenParams._fields,
-        "mid": midday.MidParams._fields,
-        "close": closing.CloseParams._fields,
-    }[name]
-    kinds = zip(fields, params, strict=False)
+    kinds = zip(PARAMS[name]._fields, params, strict=False)
     return np.dtype([(f, np.int64 if isinstance(v, int) else np.float64) for f, v in kinds])
 
 

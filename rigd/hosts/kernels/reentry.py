@@ -3,8 +3,8 @@
 After an exit the next signal may enter again. Rules that are read in trade order stand on top: how
 many entries a day, which weight the i-th one has, and the day's loss after which none follows. They
 cut a day's list of trades, so they need no table of their own: an index of the next signal leads
-from each exit to the next entry, and one first hit per signal bar and level serves every combination
-that comes by. Bit-equal to `again` and `tally_in_order`. Source: SPEC §3a and §4, PERFORMANCE P3.
+from each exit to the next entry, and one first hit per signal bar and level serves all combinations
+that come by. Bit-equal to `again` and `tally_in_order`. Source: SPEC §3a and §4, PERFORMANCE P3.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rigd.hosts.kernels.cached import keep
 from rigd.hosts.kernels.first_hits import (
     LAST,
     NEVER,
@@ -531,7 +532,7 @@ def compile_hop(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function o
     """
     hop = compiled_hop(strategy)
     state_type, range_type = record_type(strategy.state), record_type(RangeState)
-    wilder = compiled(wilder_ranges)
+    wilder = keep(compiled(wilder_ranges), "ranges")
 
     def run(
         bars: np.ndarray,
@@ -575,11 +576,12 @@ def compile_hop(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function o
 
 def compiled_hop(strategy: Strategy) -> Any:  # noqa: ANN401 - a numba dispatcher
     """Return the compiled kernel itself, with every function that it names compiled."""
-    return compiled(
+    kernel = compiled(
         make_hop(
             compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(strategy.vwap)
         )
     )
+    return keep(kernel, f"hop_{strategy.name}")
 
 
 def distinct_times(exit_minutes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

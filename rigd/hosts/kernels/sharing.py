@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rigd.hosts.kernels.cached import keep
 from rigd.hosts.kernels.first_hits import (
     BLOCKED,
     NEVER,
@@ -700,7 +701,7 @@ def compile_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function
     """
     share = compiled_share(strategy)
     state_type, range_type = record_type(strategy.state), record_type(RangeState)
-    wilder = compiled(wilder_ranges)
+    wilder = keep(compiled(wilder_ranges), "ranges")
 
     def run(
         bars: np.ndarray,
@@ -726,11 +727,12 @@ def compile_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function
 
 def compiled_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a numba dispatcher
     """Return the compiled kernel itself, with every function that it names compiled."""
-    return compiled(
+    kernel = compiled(
         make_share(
             compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(strategy.vwap)
         )
     )
+    return keep(kernel, f"share_{strategy.name}")
 
 
 def range_periods(exits: Exits) -> np.ndarray:
