@@ -82,5 +82,5 @@ def warmup() -> int:
     """Compile every kernel into the home's cache, one line each; return 0."""
     for line in warm.run(open_home()):
         say(line)
-    say_next("rigd sweep --strategy open --grid STRAT_OPEN_BUFFER=0:0.02:0.002 …")
+    say_next("rigd sweep --strategy open --grid STRAT_OPEN_BUFFER=0.002:0.02:0.002 …")
     return int(ExitCode.OK)

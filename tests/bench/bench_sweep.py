@@ -1,9 +1,9 @@
 """What a sweep costs beside the naive loop in C, in the same run (PERFORMANCE P2 to P5).
 
-Run ``python -m tests.bench sweep``. Both sides do the same work on the same bars, one core, and must
-give the same outputs to the last bit, else the line says `not met`. The goals are taken against the
-naive loop that reads every bar of every day, as W2 is defined; beside it stands one that leaves a day
-when nothing more can happen.
+Run ``python -m tests.bench sweep``. Both sides do the same work on the same bars, one core, and
+must give the same outputs to the last bit, else the line says `not met`. The goals are taken
+against the naive loop that reads every bar of every day, as W2 is defined; beside it stands one
+that leaves a day when nothing more can happen.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def line(goal: str, text: str, *, met: bool) -> bool:
     return met
 
 
-def shared(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> tuple[bool, float]:  # noqa: ANN001 - a library
+def shared(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> tuple[bool, float]:
     """Compare one grid of 10,000; return whether the goal was met, and the time of ours [s]."""
     grid = work.grid(name)
     share = compile_share(work.MODULES[name].STRATEGY)
@@ -83,7 +83,7 @@ def shared(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> tuple[b
     return met, mine
 
 
-def hopping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:  # noqa: ANN001 - a library
+def hopping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:
     """Compare one grid of 10,000 with unlimited re-entry."""
     grid = work.grid(name)
     hop = compile_hop(work.MODULES[name].STRATEGY)
@@ -107,8 +107,8 @@ def hopping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool: 
     )
 
 
-def stepping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:  # noqa: ANN001 - a library
-    """Compare the naive stepper, which what cannot be shared falls back to, with the naive C loop."""
+def stepping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:
+    """Compare the naive stepper, for what cannot be shared, with the naive loop in C."""
     grid = work.grid(name)
     points = grid.points[:: len(grid.points) // 40]
     step = compile_stepper(work.MODULES[name].STRATEGY)

@@ -40,11 +40,6 @@ class Axis:
     key: str
     levels: tuple[str, ...]
 
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """The values as numbers, for plots; NaN for what is off or no number."""
-        return tuple(_number(value) for value in self.values)
-
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -237,10 +232,3 @@ def _range(key: str, text: str) -> tuple[str, ...]:
 
 def _text(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value) if value else math.nan
-    except ValueError:
-        return math.nan

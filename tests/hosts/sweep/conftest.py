@@ -14,7 +14,7 @@ from rigd.store.paths import Home
 from tests.shared import shared_path
 
 GRID = {
-    "STRAT_OPEN_BUFFER": [0.0, 0.0005],
+    "STRAT_OPEN_BUFFER": [0.0001, 0.0005],
     "OPEN_ANALYSIS_TIME": [5, 20],
     "STOP_PCT_OPEN": [0.002, None],
     "TRAIL_PCT_OPEN": [0.001, 0.004],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from rigd.core.errors import ConfigError
@@ -20,8 +18,6 @@ def test_a_mapping_as_a_notebook_writes_it() -> None:
     """Numbers, None for off, a range as text, and one value alone."""
     axes = axes_from({"A": [0.1, None], "B": "1:3:1", "C": 5})
     assert axes == (Axis("A", ("0.1", "")), Axis("B", ("1", "2", "3")), Axis("C", ("5",)))
-    assert axes[0].numbers[0] == 0.1
-    assert math.isnan(axes[0].numbers[1])
 
 
 @pytest.mark.parametrize(

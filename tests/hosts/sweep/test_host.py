@@ -119,7 +119,7 @@ def test_an_interrupted_pool_resumes_to_the_same_bits(made, monkeypatch) -> None
 def test_a_sweep_is_not_resumed_with_something_else(made) -> None:
     """Another grid under the same name is refused, and says what differs."""
     made("one").run(FakeClock(), resumed=False)
-    other = made("one", {"STRAT_OPEN_BUFFER": [0.0]}, entries_a_day=1)
+    other = made("one", {"STRAT_OPEN_BUFFER": [0.0001]}, entries_a_day=1)
     with pytest.raises(ConfigError, match="grid"):
         other.run(FakeClock(), resumed=True)
     with pytest.raises(ConfigError, match="was begun"):
@@ -166,7 +166,7 @@ def test_a_large_sweep_stays_within_its_memory(kernel_home, tmp_path) -> None:
         "import sys, resource, rigd\n"
         "from pathlib import Path\n"
         "from rigd.store.paths import Home\n"
-        "grid = {'STRAT_OPEN_BUFFER': '0:0.0009:0.0001', 'STOP_PCT_OPEN': '0.001:0.01:0.001',\n"
+        "grid = {'STRAT_OPEN_BUFFER': '0.0001:0.001:0.0001', 'STOP_PCT_OPEN': '0.001:0.01:0.001',\n"
         "        'TRAIL_PCT_OPEN': '0.001:0.01:0.001', 'TARGET_PCT_OPEN': '0.001:0.01:0.001',\n"
         "        'OPEN_MONITORING_TIME': '1:10:1'}\n"
         "result = rigd.sweep('open', grid=grid, data=sys.argv[1], start='2013-10-04',\n"
