@@ -58,7 +58,7 @@ def run_on(address: str, parts: Iterable[Part]) -> Iterator[tuple[int, np.ndarra
         waiting = iter(parts)
         room = max(1, len(client.scheduler_info()["workers"])) * (1 + AHEAD)
         first = [client.submit(run_part, part, pure=False) for part in islice(waiting, room)]
-        running = as_completed(first)  # type: ignore[no-untyped-call] # dask has no types
+        running = as_completed(first, loop=client.loop)  # type: ignore[no-untyped-call] # dask has no types
         for future in running:
             for part in islice(waiting, 1):
                 more = client.submit(run_part, part, pure=False)
