@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rigd.hosts.kernels.axes import TrailRow, exits_of
-from rigd.hosts.kernels.sharing import Entries, Frictions
+from rigd.hosts.kernels.sharing import Entries, Exits, Frictions
 from rigd.hosts.kernels.stepper import BAR
 from rigd.hosts.kernels.tally import Costs
 from rigd.strategy import closing, midday, opening
@@ -108,6 +108,28 @@ def grid(name: str) -> Work:
     trails = [TrailRow(trail, FACTOR, BUFFER_S, OFF, 14) for trail in TRAILS]
     exits, _ = exits_of(STOPS, TARGETS, trails, [name == "mid"])
     return Work(name, entries, exits, points_of(params, entries, exits))
+
+
+def one_set(work: Work, number: int) -> tuple[Entries, Exits]:
+    """Return one combination of a grid as a grid of its own."""
+    entries, exits = work.entries, work.exits
+    shape = (
+        len(entries.required),
+        len(exits.stops),
+        len(exits.trails),
+        entries.entry_ends.shape[1],
+        len(exits.targets),
+    )
+    group, stop, trail, time, target = np.unravel_index(number, shape)
+    some = slice(group, group + 1)
+    own = Entries(*(array[some] for array in entries))
+    own = own._replace(
+        entry_ends=own.entry_ends[:, time : time + 1],
+        exit_minutes=own.exit_minutes[:, time : time + 1],
+    )
+    row = TrailRow(*exits.trails[trail].item())
+    made, _ = exits_of([exits.stops[stop]], [exits.targets[target]], [row], list(exits.touches))
+    return own, made
 
 
 def record_of(name: str, params: tuple[float, ...]) -> np.dtype:

@@ -25,7 +25,7 @@ def test_dask_is_loaded_by_one_module_when_it_is_asked_for(monkeypatch) -> None:
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch) -> None:
     """Nobody listens: the address is named."""
     monkeypatch.setattr(cluster, "CONNECT_S", 1)
-    with pytest.raises(NetworkError, match="127.0.0.1:9"):
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1:9"):
         next(iter(cluster.run_on("tcp://127.0.0.1:9", ())))
 
 
@@ -33,7 +33,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch) -> None:
 @pytest.mark.filterwarnings("default")  # dask's own, in its processes and sockets
 def test_two_workers_of_which_one_is_killed_give_the_local_result(made, monkeypatch) -> None:
     """Identical to the last bit to the sweep in this process."""
-    from distributed import LocalCluster
+    from distributed import LocalCluster  # noqa: PLC0415 - heavy, and an optional extra
 
     monkeypatch.setattr(host, "PART_COMBINATIONS", 16)
     local = made("local").run(FakeClock(), resumed=False)

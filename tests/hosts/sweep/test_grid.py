@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rigd.config.schema import Settings
 from rigd.core.errors import ConfigError
 from rigd.hosts.sweep.grid import Axis, axes_from, keys_of, parse_axis, require_axes
 
@@ -60,7 +61,5 @@ def test_a_grid_must_make_sense(axes) -> None:
 @pytest.mark.parametrize("strategy", ["open", "mid", "close"])
 def test_every_key_is_a_setting(strategy) -> None:
     """The keys of a grid are keys of the settings."""
-    from rigd.config.schema import Settings
-
     fields = {name.upper() for name in Settings.model_fields}
     assert set(keys_of(strategy).all) <= fields
