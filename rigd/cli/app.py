@@ -155,6 +155,64 @@ def tuning(
 
 
 @app.command()
+def sweep(
+    strategy: Annotated[str, typer.Option(help="open, mid or close.")] = "",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=a,b|lo:hi:step", help="A key with its values; repeatable."),
+    ] = None,
+    data: Annotated[str, typer.Option(help="Folder of bar files.")] = "",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    symbols: Annotated[str, typer.Option(help="Such as SPY,IBM; every one without it.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting for this sweep; repeatable."),
+    ] = None,
+    entries: Annotated[
+        int, typer.Option(help="Entries of a symbol a day; more than 1 re-enters, 0 has no limit.")
+    ] = 1,
+    by: Annotated[str, typer.Option(help="What the best are ranked by, such as pnl.")] = "pnl",
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    resume: Annotated[str, typer.Option(metavar="ID", help="A sweep that was cut off.")] = "",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy with every combination of a grid of settings; Ctrl-C can be resumed."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            grid=grid or [],
+            data=data,
+            start=start,
+            end=end,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            entries_a_day=entries,
+            by=by,
+            jobs=jobs,
+            cluster=cluster,
+            resume=resume,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the kernels of backtest and sweep once, so that nothing waits for them later."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warmup())
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check this machine and this home; name a fix for each finding."""
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light

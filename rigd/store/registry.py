@@ -38,6 +38,7 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ARCHIVE = "archive"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,6 +372,24 @@ def _copy(standing: Output) -> Output:
     )
 
 
+_SWEEPS = tuple(
+    _file(
+        name,
+        f"backtest_results/strategy_tuning/sweeps/{place}",
+        "rigd.hosts.sweep.state",
+        "strategy_optimizer",
+        kind,
+    )
+    for name, place, kind in (
+        ("sweep.json", "{stamp}/sweep.json", Format.JSON),
+        ("sweep_result.json", "{stamp}/result.json", Format.JSON),
+        ("sweep_result.csv", "{stamp}/result.csv", Format.CSV),
+        ("sweep_part.npy", "{stamp}.npy", Format.ARRAY),
+    )
+)
+"""Of a part the stamp is the sweep's with the part's number."""
+
+
 OUTPUTS: tuple[Output, ...] = (
     *_STANDING,
     *_BOOKS,
@@ -378,6 +397,7 @@ OUTPUTS: tuple[Output, ...] = (
     *(_copy(output) for output in _STANDING if output.name in COPIED),
     *_UNIVERSE,
     *_OTHER,
+    *_SWEEPS,
 )
 """Every output file."""
 
