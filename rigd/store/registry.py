@@ -326,6 +326,30 @@ _OTHER = (
         )
         for name in STRATEGIES
     ),
+    _file(
+        "trials.log",
+        "backtest_results/strategy_tuning/trials.log",
+        "rigd.hosts.optimize.trials",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "optimize.lock", "backtest_results/optimize.lock", "rigd.store.locks", "main", Format.JSON
+    ),
+    _file(
+        "study.journal",
+        "backtest_results/strategy_tuning/studies/{stamp}.journal",
+        "rigd.hosts.optimize.search",
+        "strategy_optimizer",
+        Format.LINES,
+    ),
+    _file(
+        "study.json",
+        "backtest_results/strategy_tuning/studies/{stamp}.json",
+        "rigd.hosts.optimize.study",
+        "strategy_optimizer",
+        Format.JSON,
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),

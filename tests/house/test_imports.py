@@ -88,6 +88,7 @@ VENDORS = {
     "ib_insync": (),
     "finnhub": (),
     "numba": ("rigd/hosts/kernels/",),
+    "optuna": ("rigd/hosts/optimize/search.py",),
     "cryptography": ("rigd/vault/",),
     "bcrypt": (),
     "dotenv": ("rigd/config/",),
