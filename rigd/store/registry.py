@@ -344,6 +344,13 @@ _OTHER = (
         Format.LINES,
     ),
     _file(
+        "proposals.log",
+        "{bot}/proposals.log",
+        "rigd.hosts.optimize.proposals",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
         "study.json",
         "backtest_results/strategy_tuning/studies/{stamp}.json",
         "rigd.hosts.optimize.study",
