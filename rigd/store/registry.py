@@ -344,6 +344,30 @@ _OTHER = (
         Format.LINES,
     ),
     _file(
+        "optimized.ipynb",
+        "backtest_results/strategy_tuning/studies/{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "strategy_optimizer",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "tuned.ipynb",
+        "backtest_results/strategy_tuning/{bot}_{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "tuning_tracker",
+        Format.NOTEBOOK,
+    ),
+    *(
+        _file(
+            f"tuning_{name}.csv",
+            f"backtest_results/strategy_tuning/{{bot}}_{name}.csv",
+            "rigd.reporting.tuning",
+            "tuning_tracker",
+            Format.CSV,
+        )
+        for name in STRATEGIES
+    ),
+    _file(
         "proposals.log",
         "{bot}/proposals.log",
         "rigd.hosts.optimize.proposals",

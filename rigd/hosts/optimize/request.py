@@ -113,6 +113,20 @@ class StudyRequest:
             raise ConfigError(msg) from error
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """Return the names of a list with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def day_of(text: str) -> date | None:
+    """Return the day of a text; None for a blank one, ConfigError for another form."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        msg = f"a day must be YYYY-MM-DD, was {text!r}"
+        raise ConfigError(msg) from error
+
+
 def _require(what: str, found: str, known: tuple[str, ...]) -> None:
     if found not in known:
         msg = f"{what} must be one of {', '.join(filter(None, known))}, was {found!r}"
