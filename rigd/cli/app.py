@@ -318,6 +318,16 @@ def ledger_export(
     _finish(command.export(form, out))
 
 
+@ledger_app.command("recount")
+def ledger_recount(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+) -> None:
+    """Count a session's PnL again with vectorbt, from its executions alone."""
+    import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.recount(session))
+
+
 @risk_app.command("show")
 def risk_show() -> None:
     """Show the kill switch and the day's loss counter."""

@@ -78,3 +78,12 @@ def test_an_export_never_lands_among_keys_and_secrets(rigd, tmp_path) -> None:
     assert said.code == ExitCode.BAD_INPUT
     assert "--out must lie outside env/" in said.err
     assert listing(home.env) == before
+
+
+def test_the_sessions_pnl_is_counted_again(rigd, launched_home) -> None:
+    """vectorbt agrees with what was booked, symbol by symbol; exit code 0."""
+    said = rigd(launched_home, "ledger", "recount")
+    assert said.code == 0, said.err
+    assert said.out.count(": agrees") >= 3
+    assert "DIFFERS" not in said.out
+    assert "both accountings agree" in said.out

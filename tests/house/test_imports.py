@@ -82,7 +82,7 @@ def test_a_session_needs_no_research_library(module: str) -> None:
 
 
 VENDORS = {
-    "vectorbt": (),
+    "vectorbt": ("rigd/reporting/second_account.py",),
     "ofxtools": ("rigd/ledger/ofx.py",),
     "alpaca": (),
     "ib_insync": (),
