@@ -87,3 +87,17 @@ def test_the_sessions_pnl_is_counted_again(rigd, launched_home) -> None:
     assert said.out.count(": agrees") >= 3
     assert "DIFFERS" not in said.out
     assert "both accountings agree" in said.out
+
+
+def test_an_export_never_writes_over_a_record(rigd, tmp_path) -> None:
+    """A path inside runs/ is refused too, through a link as well: a journal is no place for it."""
+    home = demo(tmp_path / "home")
+    journal = home.runs / "RIGD_USA_SIM_01" / "sessions" / "2012-11-14_1" / "journal.log"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"a record")
+    home.latest.symlink_to(journal.parent)
+    for out in (journal, home.latest / "journal.log"):
+        said = rigd(home, "ledger", "export", "--out", str(out))
+        assert said.code == ExitCode.BAD_INPUT
+        assert "--out must lie outside runs/" in said.err
+    assert journal.read_bytes() == b"a record"
