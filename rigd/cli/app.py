@@ -598,7 +598,7 @@ def optimize(
     ] = False,
     user: Annotated[str, typer.Option(help="Who proposes; the system's user without it.")] = "",
     in_notebook: Annotated[  # noqa: FBT002 - a switch
-        bool, typer.Option("--notebook", help="Run notebooks/optimize.ipynb, with -p alone.")
+        bool, typer.Option("--notebook", help="Run notebooks/optimize.ipynb by papermill.")
     ] = False,
     parameters: Annotated[
         list[str] | None,
@@ -612,9 +612,6 @@ def optimize(
     """
     import rigd.cli.optimize as command  # noqa: PLC0415 - keeps `rigd --help` light
 
-    if in_notebook:
-        _finish(command.in_notebook(parameters or []))
-        return
     request = command.request_of(
         strategy=strategy,
         method=method,
@@ -629,6 +626,9 @@ def optimize(
         levels=levels or [],
         changes=changes or [],
     )
+    if in_notebook:
+        _finish(command.in_notebook(request, parameters or [], proposes=proposes, user=user))
+        return
     _finish(command.run(request, proposes=proposes, user=user, as_json=as_json))
 
 

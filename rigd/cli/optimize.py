@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 NOTEBOOK = "optimize.ipynb"
 _WHOLE = ("trials", "seed", "lookback_days")
+_DEFAULTS: dict[str, str | int] = {
+    "strategy": "open",
+    "trials": 0,
+    "objectives": "sharpe",
+    "seed": 1,
+    "lookback_days": 0,
+    "bar_stamp": "start",
+}
+"""What an option is when it is not named; a blank text where nothing stands here."""
 
 
 def request_of(
@@ -77,14 +86,35 @@ def run(request: StudyRequest, *, proposes: bool, user: str, as_json: bool) -> i
     return int(ExitCode.OK)
 
 
-def in_notebook(pairs: Sequence[str]) -> int:
-    """Execute the optimisation notebook by papermill with parameters NAME=VALUE."""
+def in_notebook(request: StudyRequest, pairs: Sequence[str], *, proposes: bool, user: str) -> int:
+    """Execute the optimisation notebook by papermill with the options and NAME=VALUE given."""
     bot = open_bot_of(open_home())
-    parameters = dict(_parameter(text) for text in pairs)
+    parameters = {**_options(request), **dict(_parameter(text) for text in pairs)}
+    if proposes:
+        parameters["propose_as"] = user or operator_audit.name()
     stamp = f"notebook_{CLOCK.now():%Y%m%dT%H%M%SZ}"
     say(f"executed: {run_notebook(bot, NOTEBOOK, parameters, stamp)}")
     say_next("open it in JupyterLab; rigd proposal list")
     return int(ExitCode.OK)
+
+
+def _options(request: StudyRequest) -> dict[str, str | int]:
+    """Return the notebook's parameters for the options that differ from their defaults."""
+    given: dict[str, str | int] = {
+        "strategy": request.strategy,
+        "method": request.method,
+        "trials": request.trials,
+        "objectives": ",".join(request.objectives),
+        "seed": request.seed,
+        "lookback_days": request.lookback_days,
+        "data": request.data,
+        "end": request.end.isoformat() if request.end else "",
+        "symbols": ",".join(request.symbols),
+        "bar_stamp": request.bar_stamp,
+        "levels": "; ".join(f"{key}={value}" for key, value in request.levels),
+        "changes": "; ".join(f"{key}={value}" for key, value in request.overrides),
+    }
+    return {name: value for name, value in given.items() if value != _DEFAULTS.get(name, "")}
 
 
 def _parameter(text: str) -> tuple[str, str | int]:

@@ -24,7 +24,7 @@ def heading(study: Mapping[str, Any]) -> str:
     window = study["window"]
     verdict = "approvable" if study["approvable"] else "not approvable"
     title = f"<h1>Study of {escape(study['strategy'])}: {verdict}</h1>"
-    label = f'<p class="muted">Data: {escape(study["data_label"])}</p>'
+    label = f'<p class="muted">Data: {escape(study["data_label"])}. {escape(study["host"])}.</p>'
     facts = (
         ("Days", f"{window['first']} to {window['last']}, {window['days']} sessions"),
         ("Search", f"{study['method']}, {len(study['trials'])} trials"),

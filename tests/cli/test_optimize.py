@@ -95,4 +95,12 @@ def test_the_notebook_is_given_its_parameters(rigd, home, monkeypatch) -> None:
     said = rigd(home, "optimize", "--notebook", "-p", "seed=3", "-p", "strategy=mid")
     assert said.code == 0, said.err
     assert jobs[0].parameters == {"seed": 3, "strategy": "mid", "home": str(home.root)}
+    rigd(home, "optimize", *SMALL, "--notebook", "--propose", "--user", "ada", "-p", "symbols=IBM")
+    assert jobs[1].parameters == {
+        "symbols": "IBM",
+        "lookback_days": 20,
+        "levels": "STRAT_OPEN_BUFFER=0.001,0.004; MAX_RISK_PER_TRADE=0.008",
+        "propose_as": "ada",
+        "home": str(home.root),
+    }
     assert jobs[0].output.startswith(str(home.backtest_results))

@@ -21,6 +21,7 @@ STUDY = {
     "study": "open_grid_0",
     "strategy": "open",
     "data_label": "minute <bars>",
+    "host": "no filters",
     "window": {"first": "2013-01-02", "last": "2013-02-01", "days": 22},
     "method": "grid",
     "objectives": {"sharpe": "maximize"},
@@ -41,7 +42,13 @@ STUDY = {
 def test_the_heading_tells_verdict_label_and_count() -> None:
     """Not approvable, the label escaped, the trials of the study and those ever made."""
     shown = view.heading(STUDY)
-    for text in ("not approvable", "minute &lt;bars&gt;", "grid, 3 trials", ">90<", "0.002"):
+    for text in (
+        "not approvable",
+        "minute &lt;bars&gt;. no filters.",
+        "grid, 3 trials",
+        ">90<",
+        "0.002",
+    ):
         assert text in shown
 
 

@@ -1,8 +1,8 @@
 """What a set of parameters earns per day: the one function that the optimiser knows of a host.
 
 `make_evaluation` steps each symbol with the compiled naive stepper and lays MAX_TRADES, WEIGHTS and
-MAX_RISK_PER_TRADE over the trades in time order. Another host takes its place by giving another
-`Evaluate`.
+MAX_RISK_PER_TRADE over the trades in time order; it asks no filter and ranks no pool. Another host
+takes its place by giving another `Evaluate`.
 """
 
 from __future__ import annotations

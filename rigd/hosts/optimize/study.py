@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 WRITER = "rigd.hosts.optimize.study"
 DEFAULT_TRIALS = 100
+HOST = "each symbol by the stepper, first entries of a day first; no filters, no ranked pool"
+"""What the evaluation leaves out of a session, told with every result."""
 PROBED_DAYS = 2
 """Days on which the strategy is probed for look-ahead; each minute of their window is a cut."""
 MIN_DAYS = 2 * BLOCKS
@@ -342,6 +344,7 @@ def document(
         "study": plan.name,
         "strategy": plan.strategy,
         "data_label": plan.days.label,
+        "host": HOST,
         "request": request.fields(),
         "hashes": dict(plan.hashes),
         "window": span(plan.days),
