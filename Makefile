@@ -12,7 +12,7 @@ REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench-core lock clean
+.PHONY: help session lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates honesty notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
@@ -23,6 +23,7 @@ help:
 	@echo "make chaos        300 simulated days with faults, every invariant checked"
 	@echo "make crashmatrix  cut a session's process at every write, sync, rename and send"
 	@echo "make powerloss    open 5000 images of disks that lost power"
+	@echo "make honesty      200 random walks and 200 planted edges through the optimiser"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
 	@echo "make lock         pin every dependency again (needs uv)"
@@ -57,6 +58,9 @@ crashmatrix: $(STAMP)
 
 powerloss: $(STAMP)
 	$(BIN)/rigd powerloss --images 5000
+
+honesty: $(STAMP)
+	$(BIN)/python -m tests.hosts.optimize.honesty --series 200
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

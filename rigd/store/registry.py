@@ -334,6 +334,61 @@ _OTHER = (
         )
         for name in STRATEGIES
     ),
+    _file(
+        "trials.log",
+        "backtest_results/strategy_tuning/trials.log",
+        "rigd.hosts.optimize.trials",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "optimize.lock", "backtest_results/optimize.lock", "rigd.store.locks", "main", Format.JSON
+    ),
+    _file(
+        "study.journal",
+        "backtest_results/strategy_tuning/studies/{stamp}.journal",
+        "rigd.hosts.optimize.search",
+        "strategy_optimizer",
+        Format.TEXT,
+    ),
+    _file(
+        "optimized.ipynb",
+        "backtest_results/strategy_tuning/studies/{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "strategy_optimizer",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "tuned.ipynb",
+        "backtest_results/strategy_tuning/{bot}_{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "tuning_tracker",
+        Format.NOTEBOOK,
+    ),
+    *(
+        _file(
+            f"tuning_{name}.csv",
+            f"backtest_results/strategy_tuning/{{bot}}_{name}.csv",
+            "rigd.reporting.tuning",
+            "tuning_tracker",
+            Format.CSV,
+        )
+        for name in STRATEGIES
+    ),
+    _file(
+        "proposals.log",
+        "{bot}/proposals.log",
+        "rigd.hosts.optimize.proposals",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "study.json",
+        "backtest_results/strategy_tuning/studies/{stamp}.json",
+        "rigd.hosts.optimize.study",
+        "strategy_optimizer",
+        Format.JSON,
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
