@@ -54,7 +54,14 @@ SEAL = "rigd build seal --reason '…'"
 _SHOWN = 5
 
 
-def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
+def seal(
+    home: Home,
+    *,
+    by: str,
+    reason: str,
+    code: Path | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> bool:
     """Put the build that lies there into the manifest.
 
     Parameters
@@ -65,6 +72,8 @@ def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
         Who seals it, and why; kept in the manifest.
     code
         The checkout; this package's own when None.
+    before
+        Called when it is about to be written, and only then.
 
     Returns
     -------
@@ -88,6 +97,7 @@ def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
         return False
     content = {"version": __version__, "by": by, "reason": reason, "files": files}
     text = json.dumps(content | {"digest": _digest(content)}, indent=1, sort_keys=True)
+    before()
     door.replace(MANIFEST, text.encode() + b"\n")
     return True
 

@@ -166,7 +166,7 @@ def end_process(process: Process, *, patience_s: float = PATIENCE_S) -> bool:
     Parameters
     ----------
     process
-        Which; one whose number another process has now is dead already.
+        Which; one whose number another process has now, or none can have, is dead already.
     patience_s
         How long the proof may take [s].
 
@@ -178,6 +178,8 @@ def end_process(process: Process, *, patience_s: float = PATIENCE_S) -> bool:
     """
     if process.pid == os.getpid():
         return False
+    if process.pid <= 0:
+        return True
     try:
         pinned = os.pidfd_open(process.pid)
     except ProcessLookupError:

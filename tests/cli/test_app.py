@@ -45,6 +45,13 @@ COMMANDS = (
     ("universe", "blocklist", "list"),
     ("universe", "blocklist", "add"),
     ("universe", "blocklist", "remove"),
+    ("users", "list"),
+    ("users", "add"),
+    ("users", "role"),
+    ("users", "disable"),
+    ("users", "enable"),
+    ("users", "remove"),
+    ("users", "password"),
 )
 
 

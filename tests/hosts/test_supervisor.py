@@ -210,6 +210,12 @@ def test_a_process_is_ended_and_proven_dead(stopped) -> None:
     assert end_process(which)
 
 
+@pytest.mark.parametrize("pid", [0, -5])
+def test_a_number_that_no_process_has_is_dead(pid) -> None:
+    """A broken record must not break the kill that reads it."""
+    assert end_process(Process(pid=pid, born=0, boot=boot()))
+
+
 def test_a_process_does_not_end_itself() -> None:
     """An engine in the same process, as in a notebook run by hand, is nobody to be ended."""
     assert not end_process(Process.this())
