@@ -21,6 +21,7 @@ from rigd.core.events import CancelIntent, RiskModeChanged
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, round_down
 from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
+from rigd.engine.confirming import confirm
 from rigd.engine.error_handler import captured
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def cancel(desk: Desk, order: Order, reason: str) -> None:
 
 
 async def drain(desk: Desk) -> None:
-    """Record every event that the broker has for us, in its order; then the trades they closed."""
+    """Record every event that the broker has for us; then closed trades, then what is certain."""
     events = desk.broker.poll()
     if events:
         missing = False
@@ -135,6 +136,7 @@ async def drain(desk: Desk) -> None:
         if missing or _fills_missing(desk, events):
             await _pull_fills(desk)
     record_closed(desk)
+    confirm(desk)
 
 
 def take_fill(desk: Desk, fill: Fill) -> FillRecorded | None:
@@ -285,13 +287,14 @@ async def _is_gone(desk: Desk, order: Order) -> bool:
     """Tell whether an order that was not found never arrived (FAULTS §4.2 O08)."""
     # Two look-ups, further apart than an order may take to show, must have missed it, and the
     # broker's executions and its position in the symbol must agree that nothing of it happened;
-    # what others traded in the account is taken out.
-    now = desk.clock.now()
-    order.missed_at = order.missed_at or now
-    if now - order.missed_at < desk.broker.capabilities.settle:
-        return False
+    # what others traded in the account is taken out. It is the broker's time that must pass: a
+    # session that makes up for minutes that it missed lives through several in no time.
     symbol = order.intent.symbol
     try:
+        now = (await desk.broker.clock()).now
+        order.missed_at = order.missed_at or now
+        if now - order.missed_at < desk.broker.capabilities.settle:
+            return False
         fills = await desk.broker.fills(desk.day.open)
         theirs = [p.qty for p in await desk.broker.positions() if p.symbol == symbol]
     except BrokerError as error:

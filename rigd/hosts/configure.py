@@ -87,7 +87,7 @@ def change_settings(
     _refuse_plaintext(bot)
     tree = bot.home.bot(bot.identity)
     make_folder(tree.root)
-    lock = SessionLock(tree.root / "config.lock", what="rigd config set", clock=clock)
+    lock = SessionLock(tree.config_lock, what="rigd config set", clock=clock)
     with lock, Registry(bot.home, bot.identity) as registry:
         text = read_text(bot.home, ENV_BOT)
         old = parse_env(text, source=bot.settings_source)

@@ -184,7 +184,7 @@ class Kill:
         """Tell whether there is no account: neither its truth file nor any session's journal."""
         if not self._is_simulated or self._home.sim_broker(self._access.account).exists():
             return False
-        return not any(self._tree.sessions.glob("*/journal.log"))
+        return not self._tree.journals()
 
     @property
     def _is_simulated(self) -> bool:

@@ -11,6 +11,7 @@ from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState, trip
 from rigd.store import manifest
 from rigd.store.files import overwrite
+from rigd.store.paths import SESSIONS
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _read(
 
 def _left_by_sessions(root: Path) -> str:
     """Return what shows that sessions ran in a bot's tree; blank when nothing does."""
-    patterns = ("lease_epoch", "sessions/*/journal.log", f"sessions/*/{manifest.NAME}")
+    patterns = ("lease_epoch", f"{SESSIONS}/*/journal.log", f"{SESSIONS}/*/{manifest.NAME}")
     found = (path for pattern in patterns for path in root.glob(pattern))
     path = next(found, None)
     return "" if path is None else str(path.relative_to(root))

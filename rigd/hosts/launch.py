@@ -19,6 +19,7 @@ from rigd.core.clock import from_iso, iso
 from rigd.core.errors import ConfigError, ErrorType, ExitCode, RigdError, StorageError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
+from rigd.core.lines import one_line
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
 from rigd.hosts.books import make_books, refuse_lost_books
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
@@ -32,7 +33,6 @@ from rigd.hosts.runner import Job
 from rigd.hosts.steps import Steps, from_fields
 from rigd.hosts.universe import known
 from rigd.hosts.watch import CRASH_LOOP, Supervision
-from rigd.reporting.text import one_line
 from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
 from rigd.store.control import ControlFolder

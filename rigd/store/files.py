@@ -11,7 +11,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import AccessError, StorageError
+from rigd.core.errors import AccessError, LogicError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +159,40 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = ""
         sync_folder(path.parent)
 
 
+def create(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Create a file that was not there: whole and durable on return, never in place of another.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created when missing.
+    content
+        The whole content.
+    mode
+        Permissions of the file.
+
+    Raises
+    ------
+    LogicError
+        If there is a file of that name; it stays as it is.
+    StorageError
+        If the disk is full or refuses; there is no file then.
+    """
+    make_folder(path.parent, SECRET_FOLDER_MODE if mode == SECRET_MODE else FOLDER_MODE)
+    temporary = path.with_name(f".{path.name}.new.tmp")
+    with storage_errors(f"create {path.name}"):
+        try:
+            _write_synced(temporary, content, mode)
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            msg = f"a new file must not replace one that exists: {path.name}"
+            raise LogicError(msg) from None
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+        sync_folder(path.parent)
+
+
 def overwrite(path: Path, content: bytes) -> None:
     """Write over an existing file where it lies: no room is needed, but a crash can tear it.
 
@@ -214,6 +248,24 @@ def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
         finally:
             os.close(descriptor)
         temporary.replace(path)
+
+
+def create_secret(path: Path) -> None:
+    """Create an empty file that its owner alone may read; one that exists stays as it is.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with storage_errors(f"create {path.name}"):
+        os.close(os.open(path, flags, SECRET_MODE))
 
 
 @contextmanager

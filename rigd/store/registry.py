@@ -7,6 +7,7 @@ that owned the file in the documents.
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -37,6 +38,7 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ARCHIVE = "archive"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,11 @@ _STANDING = (
     _log("supervisor.log", "rigd.hosts.launch", "tbot_supervisor", bot=False),
     _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
+    _log("auth_web.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("security_users.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("system_users.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("user_activity_monitoring.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("password_reset_tokens.log", "rigd.access.trail", "auth_web", bot=False),
     _file(
         "bot_state.txt",
         "control/bot_state.txt",
@@ -119,6 +126,7 @@ _STANDING = (
     _log("close.log", "rigd.reporting.logs", "main", bot=True),
     _log("unresolved_orders.log", "rigd.reporting.errors", "orders_bot", bot=True),
     _log("error_tracebacks.log", "rigd.reporting.errors", "error_handler", bot=True),
+    _log("broker_api.log", "rigd.reporting.broker_api", "broker_api", bot=True),
     _log("daily_summary.json", "rigd.reporting.summary", "daily_summary", bot=True),
     _log("status.json", "rigd.reporting.status", "status_bot", bot=True, shown=False),
     _file(
@@ -326,6 +334,61 @@ _OTHER = (
         )
         for name in STRATEGIES
     ),
+    _file(
+        "trials.log",
+        "backtest_results/strategy_tuning/trials.log",
+        "rigd.hosts.optimize.trials",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "optimize.lock", "backtest_results/optimize.lock", "rigd.store.locks", "main", Format.JSON
+    ),
+    _file(
+        "study.journal",
+        "backtest_results/strategy_tuning/studies/{stamp}.journal",
+        "rigd.hosts.optimize.search",
+        "strategy_optimizer",
+        Format.TEXT,
+    ),
+    _file(
+        "optimized.ipynb",
+        "backtest_results/strategy_tuning/studies/{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "strategy_optimizer",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "tuned.ipynb",
+        "backtest_results/strategy_tuning/{bot}_{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "tuning_tracker",
+        Format.NOTEBOOK,
+    ),
+    *(
+        _file(
+            f"tuning_{name}.csv",
+            f"backtest_results/strategy_tuning/{{bot}}_{name}.csv",
+            "rigd.reporting.tuning",
+            "tuning_tracker",
+            Format.CSV,
+        )
+        for name in STRATEGIES
+    ),
+    _file(
+        "proposals.log",
+        "{bot}/proposals.log",
+        "rigd.hosts.optimize.proposals",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "study.json",
+        "backtest_results/strategy_tuning/studies/{stamp}.json",
+        "rigd.hosts.optimize.study",
+        "strategy_optimizer",
+        Format.JSON,
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
@@ -342,6 +405,7 @@ COPIED = (
     "disaster_mode.log",
     "unresolved_orders.log",
     "error_tracebacks.log",
+    "broker_api.log",
     "trade_history.csv",
     "trade_history.json",
     "daily_summary.json",
@@ -349,15 +413,36 @@ COPIED = (
 )
 """Standing files of which each session keeps its own part, under the name ``session/{name}``."""
 
+OWN_PART = "session/"
+"""How the names of those parts begin; they are sealed whole, so that none is ever rotated."""
+
 
 def _copy(standing: Output) -> Output:
     return _file(
-        f"session/{standing.name}",
+        f"{OWN_PART}{standing.name}",
         f"{_SESSION}/{standing.name}",
         standing.writer,
         standing.alias,
         standing.format,
     )
+
+
+_SWEEPS = tuple(
+    _file(
+        name,
+        f"backtest_results/strategy_tuning/sweeps/{place}",
+        "rigd.hosts.sweep.state",
+        "strategy_optimizer",
+        kind,
+    )
+    for name, place, kind in (
+        ("sweep.json", "{stamp}/sweep.json", Format.JSON),
+        ("sweep_result.json", "{stamp}/result.json", Format.JSON),
+        ("sweep_result.csv", "{stamp}/result.csv", Format.CSV),
+        ("sweep_part.npy", "{stamp}.npy", Format.ARRAY),
+    )
+)
+"""Of a part the stamp is the sweep's with the part's number."""
 
 
 OUTPUTS: tuple[Output, ...] = (
@@ -367,6 +452,7 @@ OUTPUTS: tuple[Output, ...] = (
     *(_copy(output) for output in _STANDING if output.name in COPIED),
     *_UNIVERSE,
     *_OTHER,
+    *_SWEEPS,
 )
 """Every output file."""
 
@@ -563,7 +649,8 @@ class Registry:
             raise LogicError(msg)
         log = self._logs.get(name)
         if log is None:
-            log = self._logs[name] = LineLog(path, max_bytes=self._max_bytes, kept=self._kept)
+            most = sys.maxsize if name.startswith(OWN_PART) else self._max_bytes
+            log = self._logs[name] = LineLog(path, max_bytes=most, kept=self._kept)
         return log
 
     def append_line(self, name: str, line: str, *, writer: str) -> None:

@@ -45,6 +45,16 @@ COMMANDS = (
     ("universe", "blocklist", "list"),
     ("universe", "blocklist", "add"),
     ("universe", "blocklist", "remove"),
+    ("lab",),
+    ("run",),
+    ("warm",),
+    ("users", "list"),
+    ("users", "add"),
+    ("users", "role"),
+    ("users", "disable"),
+    ("users", "enable"),
+    ("users", "remove"),
+    ("users", "password"),
 )
 
 

@@ -91,7 +91,7 @@ def test_a_launched_session_is_sealed_copied_and_backed_up(launched) -> None:
     assert document["exit_code"] == document["notebook_exit_code"] == 0
     assert document["profile"] == fields(ended.folder / "request.json")["profile"] == "TEST"
     assert ended.seal == manifest.read(ended.folder)["seal"]
-    assert "session.ipynb" in manifest.read(ended.folder)["files"]
+    assert {"session.ipynb", "broker_api.log"} <= set(manifest.read(ended.folder)["files"])
     assert verify_record(ended.folder, bot_of(home).identity) == []
     assert home.latest.resolve() == ended.folder.resolve()
     (archive,) = home.backups.glob("*.zip")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.broker.simulated.exchange import SimExchange
-from rigd.core.errors import AlreadyRunning, ConfigError, LogicError
+from rigd.core.errors import AlreadyRunning, ConfigError, LogicError, StorageError
 from rigd.core.events import Command, CommandObeyed, FillRecorded, SessionClosed, TradeClosed
 from rigd.hosts import session
 from rigd.hosts.bot import is_provisioned
@@ -70,6 +70,11 @@ LEFT_BY_OTHERS = {
     "universe_filtered.json": "rigd universe build",
     "universe.lock": "rigd universe build",
     "blocklist.txt": "rigd universe blocklist",
+    "auth_web.log": "a log-in",
+    "security_users.log": "rigd users role",
+    "system_users.log": "rigd users add",
+    "user_activity_monitoring.log": "a session of a user",
+    "password_reset_tokens.log": "rigd users password",
 }
 """Outputs that a session in this process does not leave, and what does."""
 
@@ -109,6 +114,13 @@ def test_a_session_leaves_the_files_of_the_table(finished) -> None:
     assert {"open.log", "mid.log", "close.log", "status.json", "heartbeat.log"}.isdisjoint(absent)
     for name in ("start_log", "stop_log", "main_bot.log", "daily_summary.json", "ledger.ofx"):
         assert name not in absent
+
+
+def test_the_log_of_dry_runs_is_written_by_dry_runs_alone(finished) -> None:
+    """L27: a session that is none leaves no test_mode.log."""
+    logs = finished.bot.home.bot(finished.bot.identity).logs
+    assert (logs / "open.log").exists()
+    assert not (logs / "test_mode.log").exists()
 
 
 def test_test_stands_in_every_file(finished) -> None:
@@ -303,6 +315,22 @@ def wait_until(what) -> None:
             return
         pause.wait(0.01)
     pytest.fail("nothing happened in ten seconds")
+
+
+def test_a_seal_that_stands_outlives_the_disks_refusal_after_it(tmp_path, monkeypatch) -> None:
+    """The manifest was replaced, the sync of its folder failed: the record stays as sealed."""
+    right = manifest.seal
+
+    def failing(*arguments, **choices) -> str:
+        right(*arguments, **choices)
+        msg = "could not write manifest.json: Input/output error"
+        raise StorageError(msg)
+
+    monkeypatch.setattr(manifest, "seal", failing)
+    handle = session.start(str(tmp_path / "home"), ONE_SYMBOL.to_json())
+    with pytest.raises(StorageError, match=r"manifest\.json"):
+        handle.wait()
+    assert manifest.check(handle.folder) == []
 
 
 @pytest.fixture

@@ -82,19 +82,20 @@ def test_a_session_needs_no_research_library(module: str) -> None:
 
 
 VENDORS = {
-    "vectorbt": (),
+    "vectorbt": ("rigd/reporting/second_account.py",),
     "ofxtools": ("rigd/ledger/ofx.py",),
     "alpaca": (),
     "ib_insync": (),
-    "finnhub": (),
+    "finnhub": ("rigd/market/providers/finnhub.py",),
     "numba": ("rigd/hosts/kernels/",),
+    "optuna": ("rigd/hosts/optimize/search.py",),
     "cryptography": ("rigd/vault/",),
-    "bcrypt": (),
+    "bcrypt": ("rigd/access/passwords.py",),
     "dotenv": ("rigd/config/",),
     "papermill": ("rigd/hosts/",),
     "exchange_calendars": ("rigd/calendar/",),
     "pyarrow": ("rigd/market/",),
-    "sqlite3": ("rigd/store/", "rigd/ledger/"),
+    "sqlite3": ("rigd/store/", "rigd/ledger/", "rigd/access/"),
     "bokeh": ("rigd/reporting/",),
 }
 """Where a library may be imported; an empty row is a library of a later version."""
