@@ -1,5 +1,7 @@
 """A Jupyter-first research and trading environment with a bot hosted in a notebook's kernel."""
 
-__all__ = ["__version__"]
+from rigd.hosts.research import backtest
+
+__all__ = ["__version__", "backtest"]
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ is told by `rare`, and is left to the session engine.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.broker.adapters.sim import CAPABILITIES
 from rigd.broker.simulated.model import SimModel, SlippageKind
-from rigd.config.digest import digest
 from rigd.core.clock import MarketClock
 from rigd.core.draws import Draws
 from rigd.core.emergencies import response_to
@@ -31,7 +30,6 @@ from rigd.core.events import (
     OrderIntent,
     PoolRanked,
     SessionStarted,
-    TradeClosed,
     WindowPlanned,
 )
 from rigd.core.lifecycle import BotState
@@ -644,7 +642,7 @@ class CandidateDay:
             half_day=day.half_day,
             data_label=self._feed.label,
             data_digest=self._feed.digest,
-            config_digest=digest(terms.settings),
+            config_digest=terms.config_digest,
             code_digest=terms.code_digest,
             symbols=self._feed.symbols,
             strategies=tuple(

@@ -51,8 +51,9 @@ class Terms:
         Who knows what the filters ask.
     inverse_etfs
         Which fund is bought where a short side is taken by InverseETF.
-    code_digest
-        SHA-256 over the code that runs.
+    code_digest, config_digest
+        SHA-256 over the code that runs, and over the bot's own settings before the broker was
+        taken to be the simulated one.
     defense
         How defense mode begins each day.
     """
@@ -64,6 +65,7 @@ class Terms:
     sources: Sources = NO_SOURCES
     inverse_etfs: InverseEtfs = SHIPPED
     code_digest: str = "-"
+    config_digest: str = "-"
     defense: DefenseState = field(default_factory=DefenseState)
 
     def bought_only(self, feed: DayFeed, asked: Sequence[str]) -> frozenset[str]:

@@ -1,0 +1,110 @@
+"""A backtest and a session of the same day give the same trades, to the last place."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from rigd.core.events import FillRecorded
+from rigd.hosts.backtest.host import Host, Way
+from rigd.hosts.backtest.scanning import Lane
+from rigd.reporting.funnel import funnels
+from tests.hosts.backtest.days import (
+    CASES,
+    CASH,
+    by_session,
+    in_order,
+    judged,
+    real,
+    synthetic,
+    terms,
+    trades_of,
+)
+
+PAIR = ("SPY", "SH", "QQQ", "DDD")
+"""SH is the shipped inverse of SPY; DDD has none."""
+
+
+def compare(label, history, lane=Lane.PLAIN) -> tuple[Counter, int]:
+    """Compare every day with its session; return how days were run, and how many trades."""
+    run = terms(**CASES[label])
+    host = Host(run, history, lane)
+    ways, trades, cash = Counter(), 0, CASH
+    for number in range(len(history.feeds)):
+        day = host.day(number, cash)
+        entries = by_session(run, history, number, cash)
+        assert in_order(day.trades) == trades_of(entries), day.day
+        assert day.closing_cash == entries[-1].record.closing_cash
+        if day.way is not Way.QUIET:
+            assert judged(day.entries) == judged(entries), day.day
+            assert funnels(day.entries) == funnels(entries)
+            assert executions(day.entries) == executions(entries)
+        else:
+            screened = {w.strategy: (w.candidates, w.skipped) for w in day.screened}
+            ways_there = funnels(entries)
+            assert ways_there[-1].signals == 0
+            for way in ways_there[:-1]:
+                assert screened.get(way.strategy, (0, 0)) == (way.candidates, way.skipped)
+        ways[day.way] += 1
+        trades += len(day.trades)
+        cash = day.closing_cash
+    return ways, trades
+
+
+def executions(entries) -> list[tuple[object, ...]]:
+    """Every execution of a journal: what, when, at what price, how many, at what cost."""
+    fills = [e.record for e in entries if isinstance(e.record, FillRecorded)]
+    return sorted((f.ts, f.symbol, f.side, f.price, f.qty, f.commission) for f in fills)
+
+
+@pytest.mark.parametrize("label", CASES)
+def test_real_days_trade_as_their_sessions(label) -> None:
+    """All real days, their symbols together: trades, verdicts, funnel and cash are the session's."""
+    ways, trades = compare(label, real())
+    assert ways[Way.CANDIDATES] > 20
+    assert trades > 20
+
+
+@pytest.mark.parametrize("label", CASES)
+@pytest.mark.parametrize(("seed", "symbols"), [(1, PAIR[:1]), (2, PAIR)])
+def test_synthetic_days_trade_as_their_sessions(label, seed, symbols) -> None:
+    """Seeded days with jumps, gaps and cut ends, one symbol and several: the same trades."""
+    ways, trades = compare(label, synthetic(seed, 30, symbols))
+    assert ways[Way.CANDIDATES] > 10
+    assert trades > 10
+
+
+def test_compiled_and_plain_give_the_same() -> None:
+    """Compiled by numba, every day is what it is interpreted."""
+    history = synthetic(3, 25, PAIR)
+    run = terms(**CASES["both sides, levels and friction"])
+    compiled = Host(run, history, Lane.COMPILED).run(CASH)
+    assert compiled == Host(run, history, Lane.PLAIN).run(CASH)
+    assert sum(len(day.trades) for day in compiled) > 20
+
+
+def test_days_that_may_be_rare_are_played_by_the_session() -> None:
+    """A loss limit within reach, a broker that refuses, funds that run out: the engine decides."""
+    history = synthetic(4, 6)
+    assert {day.way for day in Host(terms(sim_reject_rate="0.5"), history).run(CASH)} == {Way.SESSION}
+    tight = terms(daily_loss_limit="0.0000001")
+    days = Host(tight, history).run(CASH)
+    assert any(day.tripped for day in days)
+    for number, day in enumerate(days):
+        entries = by_session(tight, history, number, day.opening_cash)
+        assert in_order(day.trades) == trades_of(entries)
+    rich = terms(total_allocation="1")
+    for number, day in enumerate(Host(rich, history).run(CASH)):
+        assert day.way is not Way.CANDIDATES or not day.trades
+        entries = by_session(rich, history, number, day.opening_cash)
+        assert in_order(day.trades) == trades_of(entries)
+
+
+def test_cash_runs_on_from_day_to_day() -> None:
+    """A day begins with what the day before left."""
+    days = Host(terms(), synthetic(5, 12)).run(CASH)
+    assert days[0].opening_cash == CASH
+    for before, after in zip(days, days[1:], strict=False):
+        assert after.opening_cash == before.closing_cash
+    assert days[-1].closing_cash - CASH == sum(t.pnl for day in days for t in day.trades)
