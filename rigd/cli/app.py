@@ -136,6 +136,17 @@ def backtest(
     )
 
 
+@app.command()
+def compare(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Replay a session's day as a backtest and split every difference of its trades."""
+    import rigd.cli.compare as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(session, as_json=as_json))
+
+
 @app.command(
     context_settings={
         "allow_extra_args": True,
