@@ -1,7 +1,14 @@
-"""A Jupyter-first research and trading environment with a bot hosted in a notebook's kernel."""
+"""A Jupyter-first research and trading environment with a bot hosted in a notebook's kernel.
 
-from rigd.hosts.research import backtest
+``rigd.backtest("open", data=…, start=…, end=…)`` runs a backtest; see `rigd.hosts.research`.
+"""
 
-__all__ = ["__version__", "backtest"]
+from rigd.core.lazy import LazyNames
+
+__all__ = ["__version__"]
 
 __version__ = "0.1.0"
+
+_LAZY = LazyNames("rigd", {"backtest": "rigd.hosts.research"}, ("__version__",))
+__getattr__ = _LAZY.load
+__dir__ = _LAZY.names

@@ -235,4 +235,3 @@ def _stamp(clock: Clock) -> str:
     from rigd.hosts.backtest.result import stamp_text  # noqa: PLC0415 - as above
 
     return stamp_text(clock.now())
-

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from rigd.config.choices import LogFormat
+from rigd.core.events import SessionStarted, TradeClosed
 from rigd.core.money import ZERO, plain
 from rigd.reporting.rows import Field, Kind, table_bytes
 from rigd.reporting.summary import metrics
@@ -21,9 +23,7 @@ from rigd.reporting.trades import TRADE_FIELDS, trade_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
 
-    from rigd.core.events import SessionStarted, TradeClosed
     from rigd.reporting.funnel import Funnel
     from rigd.reporting.outputs import Outputs
     from rigd.reporting.rows import Value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rigd.core.money import plain
 from rigd.reporting.backtest import ANNUALISATION, equity, figures
 from rigd.reporting.equity import markers
+from rigd.reporting.header import started_of
 from rigd.reporting.page import badges, block, table_html
 from rigd.reporting.svg import dated_svg, price_svg
 from rigd.reporting.tables import Table, cents, clock, pairs_table, price, signed
@@ -148,7 +149,7 @@ def prices_block(
     """Return one price chart per traded symbol and day, the newest so many, as inline SVG."""
     charts = []
     for entries, bars in shown:
-        opened = entries[0].record.session_open  # type: ignore[union-attr] # a day's records begin with it
+        opened = started_of(entries).session_open
         marks = markers(entries)
         for symbol in dict.fromkeys(mark.symbol for mark in marks):
             own = [mark for mark in marks if mark.symbol == symbol]

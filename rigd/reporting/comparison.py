@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rigd.core.events import FillRecorded, OrderIntent, TradeClosed
@@ -17,7 +18,6 @@ from rigd.reporting.tables import Table, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
 
     from rigd.core.events import Entry
 

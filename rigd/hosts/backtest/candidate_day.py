@@ -12,9 +12,9 @@ is told by `rare`, and is left to the session engine.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from rigd.core.events import (
 from rigd.core.lifecycle import BotState
 from rigd.core.money import ZERO, money, notional, price_from_float
 from rigd.core.orders import Fill, OrderSnapshot, OrdStatus, OrdType, Purpose
-from rigd.core.values import Direction, ExitReason
+from rigd.core.values import ExitReason
 from rigd.engine import candidates, sending
 from rigd.engine.alerting import JournalAlerts
 from rigd.engine.broker_line import BrokerLine
@@ -48,7 +48,6 @@ from rigd.engine.watchdog import Watchdog, limits_of
 from rigd.enhancements import chain as filters
 from rigd.hosts import wiring
 from rigd.hosts.backtest.played import StillClock, finish
-from rigd.hosts.backtest.scanning import Scans
 from rigd.hosts.kernels.backtest import BARS_ENDED, TIME_EXIT
 from rigd.market.fills import STOP_GAPPED, STOP_HIT, TARGET_GAPPED, exit_fill, market_fill
 from rigd.risk.defense import session_cap
@@ -57,6 +56,7 @@ from rigd.risk.kill_switch import KillSwitch, LatchState
 from rigd.risk.last_door import LastDoor, door_limits
 from rigd.screener.pool import pool_size, rank, skip_reasons
 from rigd.strategy.exits import levels
+from rigd.strategy.router import RunnableStrategy
 from rigd.strategy.trailing import RangeState, average_range, follow, higher, observe_range
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ if TYPE_CHECKING:
     from rigd.core.emergencies import Emergency, Response
     from rigd.core.events import Record
     from rigd.core.orders import BrokerEvent, OrderRequest
-    from rigd.core.values import Bar, PoolEntry
+    from rigd.core.values import Bar
     from rigd.engine.orders import Order
     from rigd.engine.portfolio import Position
     from rigd.hosts.backtest.history import History
     from rigd.hosts.backtest.played import Terms
+    from rigd.hosts.backtest.scanning import Scans
     from rigd.market.feed import DayFeed
-    from rigd.strategy.router import RunnableStrategy
 
 FUNDS_PART = Decimal(1) / 3
 """Entries up to this part of the cash never meet a refusal for want of funds, short or long."""
@@ -213,11 +213,11 @@ def pools_of(
     """
     feed = history.feeds[number]
     watched = [symbol for symbol in feed.symbols if symbol not in bought_only]
-    found = []
-    for plan in scans.plans[number].strategies:
-        if _ranks(feed, plan):
-            found.append(_pool(terms, scans, feed, number, plan, watched))
-    return found
+    return [
+        _pool(terms, scans, feed, number, plan, watched)
+        for plan in scans.plans[number].strategies
+        if _ranks(feed, plan)
+    ]
 
 
 def _ranks(feed: DayFeed, plan: RunnableStrategy) -> bool:
@@ -490,11 +490,9 @@ class CandidateDay:
         self._book(intent, price_from_float(bar.close), at)
 
     def _stop_label(self, position: Position, plan: RunnableStrategy, at: int, minute: int) -> str:
-        """Return the minute at which the stop came to rest where it was hit.
-
-        It is part of the order's id, and with it of the draw of its slippage; nothing else
-        depends on it.
-        """
+        """Return the minute at which the stop came to rest where it was hit."""
+        # It is part of the order's id, and with it of the draw of its slippage; nothing else
+        # depends on it.
         if self._model.slippage is not SlippageKind.RANDOMIZED:
             return str(minute)
         bars = self._feed.bars[position.symbol]
@@ -621,7 +619,7 @@ class CandidateDay:
         bars = self._feed.bars[each.symbol]
         minutes = [bar.minute for bar in bars[each.at : each.last + 1]]
         minutes.append(min(each.until, self._day.minutes))
-        return any(b - a > LATE_MINUTES for a, b in zip(minutes, minutes[1:], strict=False))
+        return any(b - a > LATE_MINUTES for a, b in itertools.pairwise(minutes))
 
     def _last_minute(self, symbol: str, minute: int) -> int:
         bars = self._feed.bars[symbol]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.config import hot
@@ -12,7 +13,7 @@ from rigd.core.readings import RiskFree
 from rigd.enhancements.contract import Sources
 from rigd.hosts import records
 from rigd.hosts.backtest.history import History
-from rigd.hosts.backtest.host import Host
+from rigd.hosts.backtest.host import Host, Way
 from rigd.hosts.backtest.played import Terms
 from rigd.hosts.plan import make_plan
 from rigd.hosts.request import SessionRequest
@@ -23,10 +24,8 @@ from rigd.risk.defense_mode import DefenseState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from rigd.core.events import Entry
-    from rigd.hosts.backtest.host import Way
     from rigd.hosts.bot import Bot
     from rigd.hosts.wiring import Plan
     from rigd.store.paths import Home

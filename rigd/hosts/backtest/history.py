@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from rigd.calendar.exchange import previous_session, sessions, trades_on
 from rigd.core.errors import DataError
+from rigd.core.ports import FundamentalsSource
 from rigd.hosts.kernels.backtest import pack_bars
-from rigd.market.feed import day_feed, open_vix
+from rigd.market.feed import DayFeed, day_feed, open_vix
 from rigd.market.files import BarFolder, data_root
 from rigd.market.fundamentals import find_fundamentals
 from rigd.market.stamps import BarStamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from pathlib import Path
 
     import numpy.typing as npt
 
-    from rigd.core.ports import FundamentalsSource
     from rigd.core.values import Bar
-    from rigd.market.feed import DayFeed
 
 
 class Packed(NamedTuple):
@@ -72,7 +72,7 @@ class History:
 
     def __post_init__(self) -> None:
         days = [feed.session.day for feed in self.feeds]
-        if not days or any(a >= b for a, b in zip(days, days[1:], strict=False)):
+        if not days or any(a >= b for a, b in itertools.pairwise(days)):
             msg = f"a backtest must have sessions with bars, ascending, had {days[:3]}"
             raise DataError(msg, fix="choose a span in which the folder has bars")
 
@@ -152,9 +152,7 @@ def load(
         If no session of the span has a bar, or a file is malformed.
     """
     span = [
-        day
-        for day in sessions(first, last)
-        if not trading_days or trades_on(day.day, trading_days)
+        day for day in sessions(first, last) if not trading_days or trades_on(day.day, trading_days)
     ]
     bars = BarFolder(folder, symbols, BarStamp(bar_stamp), optional=funds)
     known = {day for symbol in bars.symbols for day in bars.days(symbol)}

@@ -11,11 +11,14 @@ the kill switch is not latched, and defense mode is as the terms say.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rigd.core.events import (
     DefenseChanged,
+    Entry,
     PoolRanked,
     RiskTripped,
     SessionClosed,
@@ -28,10 +31,7 @@ from rigd.hosts.backtest.vetoes import causal_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import date
-    from decimal import Decimal
 
-    from rigd.core.events import Entry
     from rigd.hosts.backtest.candidate_day import Pool
     from rigd.hosts.backtest.history import History
     from rigd.hosts.backtest.played import Terms
@@ -187,9 +187,7 @@ class Host:
             return self._by_session(number, opening_cash)
         feed = self._history.feeds[number]
         bought_only = self._terms.bought_only(feed, self._history.asked)
-        pools = pools_of(
-            self._terms, self._history, self._scans, number, bought_only=bought_only
-        )
+        pools = pools_of(self._terms, self._history, self._scans, number, bought_only=bought_only)
         if not any(pool.events for pool in pools):
             return self._quiet(number, opening_cash, pools)
         day = CandidateDay(
@@ -205,13 +203,13 @@ class Host:
         entries = day.run()
         if day.rare():
             return self._by_session(number, opening_cash)
-        return self._day(number, Way.CANDIDATES, opening_cash, entries, cash_after(opening_cash, entries))
+        return self._day(
+            number, Way.CANDIDATES, opening_cash, entries, cash_after(opening_cash, entries)
+        )
 
     def play(self, number: int, opening_cash: Decimal) -> tuple[Entry, ...]:
         """Return the whole journal of a day, played by the session engine."""
-        return play(
-            self._terms, self._history.feeds[number], self._history.asked, opening_cash
-        )
+        return play(self._terms, self._history.feeds[number], self._history.asked, opening_cash)
 
     def _by_session(self, number: int, opening_cash: Decimal) -> Day:
         entries = self.play(number, opening_cash)
@@ -284,5 +282,5 @@ def _largest(pool: Pool) -> tuple[float, str] | None:
         (plan.strategy.reach(state, plan.params, plan.shorts), symbol)
         for symbol, state in pool.states.items()
     )
-    known = [move for move in moves if move[0] == move[0]]  # noqa: PLR0124 - NaN is unlike itself
+    known = [move for move in moves if move[0] == move[0]]
     return max(known, default=None)

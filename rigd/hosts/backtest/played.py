@@ -14,8 +14,10 @@ from rigd.broker.links import LocalLink
 from rigd.broker.simulated.exchange import SimExchange
 from rigd.broker.simulated.model import SimModel
 from rigd.config.inverse_etfs import SHIPPED, InverseEtfs
+from rigd.config.schema import Settings
 from rigd.core.draws import Draws
 from rigd.core.errors import LogicError
+from rigd.core.values import BotIdentity, Profile
 from rigd.enhancements.contract import NO_SOURCES, Sources
 from rigd.hosts import replay, wiring
 from rigd.risk.defense_mode import DefenseState
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from rigd.config.schema import Settings
     from rigd.core.events import Entry
-    from rigd.core.values import BotIdentity, Profile
     from rigd.market.feed import DayFeed
 
 T = TypeVar("T")

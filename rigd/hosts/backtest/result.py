@@ -19,7 +19,10 @@ from rigd.core.events import SessionStarted, TradeClosed
 from rigd.core.money import ZERO, plain
 from rigd.core.values import Profile
 from rigd.hosts import wiring
-from rigd.hosts.backtest.host import Host, Way
+from rigd.hosts.backtest.history import History
+from rigd.hosts.backtest.host import Day, Host, Way
+from rigd.hosts.backtest.played import Terms
+from rigd.hosts.backtest.request import BacktestRequest
 from rigd.hosts.backtest.scanning import Lane
 from rigd.reporting import backtest as records
 from rigd.reporting import backtest_view as view
@@ -30,12 +33,7 @@ from rigd.strategy.router import sequence
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rigd.core.events import Entry
     from rigd.core.values import Bar
-    from rigd.hosts.backtest.history import History
-    from rigd.hosts.backtest.host import Day
-    from rigd.hosts.backtest.played import Terms
-    from rigd.hosts.backtest.request import BacktestRequest
 
 PRICE_CHARTS = 4
 """How many price charts are shown: those of the trades that closed last."""
@@ -278,13 +276,15 @@ class BacktestResult:
 
     def summary(self) -> dict[str, object]:
         """Return daily_summary_backtest.json as plain values."""
-        return records.backtest_summary(
-            self.of_days, self.funnel, self.marks(), self.reasons()
-        )
+        return records.backtest_summary(self.of_days, self.funnel, self.marks(), self.reasons())
 
     def text(self) -> str:
         """Return the result for a terminal."""
-        lines = [self.title, *(f"  {name}: {value}" for name, value in (*self.facts(), *self.digests())), ""]
+        lines = [
+            self.title,
+            *(f"  {name}: {value}" for name, value in (*self.facts(), *self.digests())),
+            "",
+        ]
         lines += ["Funnel", *text_table(view.funnel_table(self.funnel)), ""]
         found = self.figures
         lines += [
@@ -375,7 +375,9 @@ class BacktestResult:
             for item in way.blocked
         ]
         if not way.signals:
-            lines.append(f"{name}: {way.candidates} candidates, none signalled{self._nearest(name)}")
+            lines.append(
+                f"{name}: {way.candidates} candidates, none signalled{self._nearest(name)}"
+            )
         return lines
 
     def _nearest(self, strategy: str) -> str:

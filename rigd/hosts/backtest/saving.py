@@ -33,9 +33,7 @@ def comparison_of(result: BacktestResult) -> dict[str, object]:
         The table of backtest_slippage_comparison.json.
     """
     settings = override(result.terms.settings, NO_SLIPPAGE, source="slippage comparison")
-    clean = results.run(
-        result.request, replace(result.terms, settings=settings), result.history
-    )
+    clean = results.run(result.request, replace(result.terms, settings=settings), result.history)
     return records.slippage_comparison(result.of_days, clean.of_days, result.marks())
 
 

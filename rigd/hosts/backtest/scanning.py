@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rigd.calendar.windows import Planned
 from rigd.hosts import wiring
 from rigd.hosts.kernels.backtest import (
     blank_states,
@@ -23,18 +24,17 @@ from rigd.hosts.kernels.backtest import (
 )
 from rigd.strategy import router
 from rigd.strategy.definition import Observes
+from rigd.strategy.router import RunnableStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from rigd.calendar.windows import Planned
     from rigd.config.schema import Settings
     from rigd.core.values import Bar, SessionDay
     from rigd.hosts.backtest.history import History
     from rigd.hosts.kernels.backtest import Kernel
-    from rigd.strategy.router import RunnableStrategy
 
 COMPILED_FROM_BARS = 40_000
 """Below so many bars the plain functions are done before numba has compiled its own."""
@@ -130,7 +130,9 @@ class Scans:
         signals = np.zeros(len(packed.bars), dtype=np.int8)
         for plan, numbers in self._groups(name):
             if self.compiled:
-                self._scan_compiled(plan, packed.starts, packed.ends, numbers, symbol, states, signals)
+                self._scan_compiled(
+                    plan, packed.starts, packed.ends, numbers, symbol, states, signals
+                )
             else:
                 self._scan_plain(plan, numbers, symbol, states, signals)
         return states, signals

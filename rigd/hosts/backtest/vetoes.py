@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from rigd.hosts.backtest.played import Terms
 
 
-
 def adx_values(bars: Sequence[Bar]) -> npt.NDArray[np.float64]:
     """Return ADX at every bar of a day, from the bars up to it.
 

@@ -61,8 +61,7 @@ def make_scan(entry: Callable[[Any, Bar, Any], float]) -> Kernel:
         until: int,
         signals: npt.NDArray[np.int8],
     ) -> None:
-        at = 0
-        for bar in bars:
+        for at, bar in enumerate(bars):
             if bar.minute >= until:
                 break
             if bar.minute >= first_minute:
@@ -71,7 +70,6 @@ def make_scan(entry: Callable[[Any, Bar, Any], float]) -> Kernel:
                     signals[at] = 1
                 elif signal < 0.0:
                     signals[at] = -1
-            at += 1
 
     return scan
 

@@ -83,7 +83,9 @@ def history_of(bars: dict[date, dict[str, Sequence[Bar]]]) -> History:
     feeds = []
     for day, per_symbol in sorted(bars.items()):
         found = session(day)
-        inside = {s: [b for b in each if b.minute < found.minutes] for s, each in per_symbol.items()}
+        inside = {
+            s: [b for b in each if b.minute < found.minutes] for s, each in per_symbol.items()
+        }
         feeds.append(DayFeed(found, inside, label="test bars", vix=VIX))
     return History(feeds=tuple(feeds))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -60,7 +61,7 @@ def executions(entries) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("label", CASES)
 def test_real_days_trade_as_their_sessions(label) -> None:
-    """All real days, their symbols together: trades, verdicts, funnel and cash are the session's."""
+    """All real days, symbols together: trades, verdicts, funnel and cash are the session's."""
     ways, trades = compare(label, real())
     assert ways[Way.CANDIDATES] > 20
     assert trades > 15
@@ -87,7 +88,9 @@ def test_compiled_and_plain_give_the_same() -> None:
 def test_days_that_may_be_rare_are_played_by_the_session() -> None:
     """A loss limit within reach, a broker that refuses, funds that run out: the engine decides."""
     history = synthetic(4, 6)
-    assert {day.way for day in Host(terms(sim_reject_rate="0.5"), history).run(CASH)} == {Way.SESSION}
+    assert {day.way for day in Host(terms(sim_reject_rate="0.5"), history).run(CASH)} == {
+        Way.SESSION
+    }
     tight = terms(daily_loss_limit="0.0000001")
     days = Host(tight, history).run(CASH)
     assert any(day.tripped for day in days)
@@ -105,6 +108,6 @@ def test_cash_runs_on_from_day_to_day() -> None:
     """A day begins with what the day before left."""
     days = Host(terms(), synthetic(5, 12)).run(CASH)
     assert days[0].opening_cash == CASH
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in itertools.pairwise(days):
         assert after.opening_cash == before.closing_cash
     assert days[-1].closing_cash - CASH == sum(t.pnl for day in days for t in day.trades)
