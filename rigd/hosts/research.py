@@ -79,7 +79,7 @@ def backtest(
     ConfigError
         If a name is misspelt (the nearest one is named), or a value is wrong.
     """
-    from rigd.config.sources import rigd_home  # noqa: PLC0415 - `import rigd` stays light
+    from rigd.config.sources import rigd_home  # noqa: PLC0415 - keeps `import rigd` light
     from rigd.core.clock import SystemClock  # noqa: PLC0415 - as above
     from rigd.hosts.backtest import opening, result, saving  # noqa: PLC0415 - as above
     from rigd.hosts.backtest.scanning import Lane  # noqa: PLC0415 - as above

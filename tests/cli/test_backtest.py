@@ -22,7 +22,7 @@ def stand(monkeypatch) -> Stand:
 
 
 def test_the_documents_command_runs(rigd, tmp_path, stand) -> None:
-    """``--strategy --start --end --data_source=CSV`` runs and prints funnel, figures and record (B8)."""
+    """``--strategy --start --end --data_source=CSV`` runs: funnel, figures, record (B8)."""
     data = str(shared_path("data"))
     said = rigd(
         tmp_path, "backtest", "--strategy", "mid", *SPAN, "--data", data, "--data_source=CSV"

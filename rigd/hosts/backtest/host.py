@@ -214,7 +214,7 @@ class Host:
     def _by_session(self, number: int, opening_cash: Decimal) -> Day:
         entries = self.play(number, opening_cash)
         closed = entries[-1].record
-        assert isinstance(closed, SessionClosed)  # noqa: S101 - `replay.run` ends with it
+        assert isinstance(closed, SessionClosed)  # noqa: S101 - a replay ends with it
         return self._day(number, Way.SESSION, opening_cash, entries, closed.closing_cash)
 
     def _quiet(self, number: int, opening_cash: Decimal, pools: Sequence[Pool]) -> Day:

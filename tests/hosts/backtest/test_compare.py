@@ -26,7 +26,7 @@ def launch(tmp_path, monkeypatch):
     home = Home(tmp_path)
 
     def run(*overrides: tuple[str, str]) -> Home:
-        request = SessionRequest(symbols=("AAPL", "FB", "IBM"), overrides=overrides)
+        request = SessionRequest(symbols=("AAPL", "FB"), overrides=overrides)
         assert Launcher(home, FakeClock(), FakeIds(), lambda _: None).launch(request).closed
         return home
 
@@ -35,7 +35,7 @@ def launch(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "overrides",
-    [(), (("SIM_REJECT_RATE", "0.3"),), (("STRATEGY_OVERRIDE", "mid"),)],
+    [(), (("SIM_REJECT_RATE", "0.3"),)],
 )
 def test_a_session_is_its_backtest(launch, overrides) -> None:
     """On the simulated broker nothing differs: every part and the residual are 0.00."""
@@ -53,7 +53,7 @@ def test_other_bars_are_refused(launch) -> None:
     home = launch()
     path = home.latest.resolve() / "request.json"
     asked = json.loads(path.read_text())
-    path.write_text(json.dumps(asked | {"symbols": ["AAPL", "FB"]}))
+    path.write_text(json.dumps(asked | {"symbols": ["AAPL"]}))
     with pytest.raises(DataError, match="the bars must be those of session 2012-11-14_1"):
         compare_session(home, "latest", "-")
     path.unlink()

@@ -18,7 +18,7 @@ from tests.hosts.backtest.papermill import NOTEBOOK, Stand, defaults
 REQUEST = BacktestRequest(
     strategy="open",
     start=date(2012, 11, 12),
-    end=date(2012, 11, 16),
+    end=date(2012, 11, 13),
     symbols=("FB",),
     overrides=(("MAX_TRADES", "1"), ("WEIGHTS", "1")),
 )
@@ -57,7 +57,8 @@ def test_wrong_settings_are_refused_before_anything_runs(tmp_path, stand) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_notebook_that_fails_says_why(tmp_path, stand) -> None:
+@pytest.mark.usefixtures("stand")
+def test_a_notebook_that_fails_says_why(tmp_path) -> None:
     """The last line that it printed is told, and where the executed part lies."""
     late = BacktestRequest(start=date(2020, 1, 2), end=date(2020, 1, 3))
     with pytest.raises(ConfigError, match="no session from 2020-01-02") as refused:

@@ -47,7 +47,7 @@ def test_the_documents_files_are_written(tmp_path) -> None:
 
 
 def test_a_trade_is_a_row_of_the_session_and_its_mode(tmp_path) -> None:
-    """The schema is that of trade_history and ``mode=backtest``; CSV and JSON say the same (D17)."""
+    """The schema is that of trade_history and ``mode=backtest``; in CSV and JSON (D17)."""
     folder = save(traded(), Home(tmp_path), "run1")
     rows = json.loads((folder / "trade_history_backtest.json").read_bytes())
     names = [field.name for field in TRADE_FIELDS]
@@ -87,7 +87,7 @@ def test_slippage_is_compared_with_none() -> None:
 
 
 def test_nothing_of_production_is_touched(tmp_path) -> None:
-    """Books, logs, control flags and env stay byte for byte; no ledger, no OFX is made (B5, B18)."""
+    """Books, flags and env stay byte for byte; no ledger and no OFX is made (B5, B18)."""
     home = demo(tmp_path)
     (home.runs / "control").mkdir(parents=True, exist_ok=True)
     before = tree(tmp_path)
