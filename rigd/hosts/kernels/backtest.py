@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rigd.hosts.kernels.stepper import BAR, compiled, record_type
-from rigd.market.fills import NO_TOUCH, touch
+from rigd.hosts.kernels.stepper import BAR, TRADE, compiled, record_type
+from rigd.market.fills import NO_TOUCH, exit_fill, market_fill, touch
 from rigd.strategy.exits import levels
+from rigd.strategy.stepper import TIMED_OUT, Trade, on_grid, reason_of
 from rigd.strategy.trailing import RangeState, average_range, follow, higher, observe_range
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rigd.core.values import Bar
+    from rigd.hosts.kernels.stepper import CompiledStepper
     from rigd.strategy.definition import Strategy
     from rigd.strategy.exits import ExitRules
+    from rigd.strategy.stepper import StepPlan
 
 TIME_EXIT = 5
 """The trade ends at the open of a bar because its time is up; beside the codes of `touch`."""
@@ -109,11 +112,17 @@ def hold(
         before slippage [currency/share]: the level or open that was reached, the bar's open, or
         the last close.
     """
+    ranged = not math.isnan(rules.atr_mult)
+    if not (ranged or rules.vwap_touch) and math.isnan(rules.trail_fraction):
+        return _hold_still(bars, first, direction, entry_price, rules, exit_minute)
     turnover = 0.0
     volume = 0.0
     best = math.nan
-    at = 0
-    for bar in bars:
+    begin = first
+    if ranged or rules.vwap_touch:
+        begin = 0
+    for at in range(begin, len(bars)):
+        bar = bars[at]
         if at >= first:
             if bar.minute >= exit_minute:
                 return TIME_EXIT, at, bar.open
@@ -135,11 +144,187 @@ def hold(
             if touched != NO_TOUCH:
                 return touched, at, price
             best = follow(direction, best, bar.high, bar.low)
-        turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
-        volume += bar.volume
-        observe_range(ranges, bar, rules.atr_period)
-        at += 1
-    return BARS_ENDED, at - 1, bars[at - 1].close
+        if rules.vwap_touch:
+            turnover += (bar.high + bar.low + bar.close) / 3.0 * bar.volume
+            volume += bar.volume
+        if ranged:
+            observe_range(ranges, bar, rules.atr_period)
+    return BARS_ENDED, len(bars) - 1, bars[len(bars) - 1].close
+
+
+def _hold_still(
+    bars: Sequence[Bar],
+    first: int,
+    direction: int,
+    entry_price: float,
+    rules: ExitRules,
+    exit_minute: int,
+) -> tuple[int, int, float]:
+    """Return what `hold` does where the levels of a trade never move."""
+    nan = math.nan
+    stop, target = levels(direction, entry_price, entry_price, nan, nan, nan, rules)
+    bar = bars[first]
+    if bar.minute < exit_minute:
+        touched, price = touch(direction, bar.open, bar.high, bar.low, stop, target, False)
+        if touched != NO_TOUCH:
+            return touched, first, price
+        first += 1
+    for at in range(first, len(bars)):
+        bar = bars[at]
+        if bar.minute >= exit_minute:
+            return TIME_EXIT, at, bar.open
+        # No touch can be where neither level lies in the bar; a level that is off is NaN.
+        if direction > 0:
+            if not (bar.low <= stop or bar.high >= target):
+                continue
+        elif not (bar.high >= stop or bar.low <= target):
+            continue
+        touched, price = touch(direction, bar.open, bar.high, bar.low, stop, target, True)
+        if touched != NO_TOUCH:
+            return touched, at, price
+    return BARS_ENDED, len(bars) - 1, bars[len(bars) - 1].close
+
+
+def make_run(
+    entry: Callable[[Any, Bar, Any], float], analysis_bars: Callable[[Any], float], held: Kernel
+) -> Kernel:
+    """Return the whole trade of one symbol and day: what `strategy.stepper` walks, in two parts.
+
+    Parameters
+    ----------
+    entry, analysis_bars
+        The strategy's functions, plain or compiled.
+    held
+        `hold`, plain or compiled.
+
+    Returns
+    -------
+    callable
+        ``run(bars, state, ranges, params, rules, plan) -> Trade``: bit-equal to the stepper's walk.
+    """
+
+    def run(
+        bars: Sequence[Bar],
+        state: Any,  # noqa: ANN401 - a slotted object or a record
+        ranges: Any,  # noqa: ANN401 - a slotted object or a record
+        params: Any,  # noqa: ANN401 - the parameters of any strategy
+        rules: ExitRules,
+        plan: StepPlan,
+    ) -> Trade:
+        nothing = Trade(0, -1, -1, -1, math.nan, math.nan, 0, False, 0)
+        direction = 0
+        first = 0
+        for bar in bars:
+            first += 1
+            if bar.minute >= plan.entry_end:
+                return nothing
+            signal = entry(state, bar, params)
+            if (signal > 0.0 or (signal < 0.0 and plan.shorts)) and analysis_bars(
+                state
+            ) >= plan.required_bars:
+                direction = 1 if signal > 0.0 else -1
+                break
+        if direction == 0 or first >= len(bars) or bars[first].minute >= plan.entry_end:
+            return nothing
+        bar = bars[first]
+        price = on_grid(
+            market_fill(bar.open, bar.close, plan.latency_fraction, plan.slippage, direction)
+        )
+        code, at, level = held(bars, first, direction, price, ranges, rules, plan.exit_minute)
+        bar = bars[at]
+        reason = TIMED_OUT
+        if code == TIME_EXIT:
+            level = market_fill(
+                bar.open, bar.close, plan.latency_fraction, plan.slippage, -direction
+            )
+        elif code != BARS_ENDED:
+            level = exit_fill(code, level, plan.slippage, direction)
+            reason = reason_of(code)
+        return Trade(
+            direction,
+            bars[first - 1].minute,
+            bars[first].minute,
+            bar.minute,
+            price,
+            on_grid(level),
+            reason,
+            code == BARS_ENDED,
+            0,
+        )
+
+    return run
+
+
+@cache
+def compile_run(strategy: Strategy) -> CompiledStepper:
+    """Return the compiled run of one strategy over many days of one symbol.
+
+    Parameters
+    ----------
+    strategy
+        The definition.
+
+    Returns
+    -------
+    callable
+        ``(bars, offsets, params, rules, plan) -> TRADE[n]``, as `stepper.compile_stepper` has it.
+    """
+    run = compiled(
+        make_run(compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(hold))
+    )
+    over_days = _over_days(run)
+    state_type, ranges_type = record_type(strategy.state), record_type(RangeState)
+
+    def step(
+        bars: npt.NDArray[np.void],
+        offsets: npt.NDArray[np.int64],
+        params: Any,  # noqa: ANN401 - the parameters of any strategy
+        rules: ExitRules,
+        plan: StepPlan,
+    ) -> npt.NDArray[np.void]:
+        n_days = len(offsets) - 1
+        trades = np.zeros(n_days, dtype=TRADE)
+        states = np.zeros(n_days, dtype=state_type)
+        ranges = np.zeros(n_days, dtype=ranges_type)
+        found = over_days(bars, offsets, states, ranges, params, rules, plan, trades)
+        return trades[:found]
+
+    return step
+
+
+def _over_days(run: Kernel) -> Kernel:
+    import numba  # noqa: PLC0415 - heavy, and only a compiled run needs it
+
+    @numba.njit
+    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
+        bars,  # noqa: ANN001 - compiled
+        offsets,  # noqa: ANN001 - compiled
+        states,  # noqa: ANN001 - compiled
+        ranges,  # noqa: ANN001 - compiled
+        params,  # noqa: ANN001 - compiled
+        rules,  # noqa: ANN001 - compiled
+        plan,  # noqa: ANN001 - compiled
+        trades,  # noqa: ANN001 - compiled
+    ):
+        found = 0
+        for day in range(len(states)):
+            trade = run(
+                bars[offsets[day] : offsets[day + 1]], states[day], ranges[day], params, rules, plan
+            )
+            if trade.direction != 0:
+                trades[found].direction = trade.direction
+                trades[found].signal_minute = trade.signal_minute
+                trades[found].entry_minute = trade.entry_minute
+                trades[found].exit_minute = trade.exit_minute
+                trades[found].entry_price = trade.entry_price
+                trades[found].exit_price = trade.exit_price
+                trades[found].reason = trade.reason
+                trades[found].stale = trade.stale
+                trades[found].day = day
+                found += 1
+        return found
+
+    return over_days
 
 
 @cache

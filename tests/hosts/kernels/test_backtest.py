@@ -10,15 +10,20 @@ from rigd.hosts.kernels.backtest import (
     TIME_EXIT,
     blank_states,
     compile_hold,
+    compile_run,
     compile_scan,
+    hold,
+    make_run,
     make_scan,
     pack_bars,
     plain_hold,
 )
+from rigd.hosts.kernels.stepper import compile_stepper, pack, trades_of
 from rigd.market.fills import STOP_HIT, TARGET_HIT
 from rigd.strategy import closing, midday, opening
 from rigd.strategy.exits import ExitRules
 from rigd.strategy.stepper import StepPlan, walk_days
+from rigd.strategy.trailing import RangeState
 from tests.strategy.days import flat, synthetic_days
 
 OFF = float("nan")
@@ -84,6 +89,29 @@ def test_a_trade_ends_where_the_stepper_ends_it(name, label) -> None:
         assert bars[at].minute == trade.exit_minute
         assert price == pytest.approx(trade.exit_price, abs=5.1e-7)
         assert (code == BARS_ENDED) is trade.stale
+
+
+@pytest.mark.parametrize("shorts", [True, False])
+@pytest.mark.parametrize("label", RULES)
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_is_the_steppers_walk(name, label, shorts) -> None:
+    """Search and hold one after the other, plain and compiled: bit-equal to the naive stepper."""
+    strategy, params, exit_minute = CASES[name]
+    rules = RULES[label]._replace(vwap_touch=name == "mid")
+    end = exit_minute if name != "close" else 372
+    plan = StepPlan(end, exit_minute, 4, shorts, 0.3, 0.0004)
+    days = synthetic_days(9, 60)
+    bars, offsets = pack(days)
+    expected = compile_stepper(strategy)(bars, offsets, params, rules, plan)
+    assert len(expected) > 5
+    found = compile_run(strategy)(bars, offsets, params, rules, plan)
+    assert found.tobytes() == expected.tobytes()
+    run = make_run(strategy.entry, strategy.analysis_bars, hold)
+    plain = [
+        run(day, strategy.new_state(), RangeState(), params, rules, plan)._replace(day=number)
+        for number, day in enumerate(days)
+    ]
+    assert [t for t in plain if t.direction] == list(trades_of(expected))
 
 
 def test_codes_say_how_a_trade_ended() -> None:
