@@ -281,12 +281,15 @@ def crashmatrix(
     sample: Annotated[
         int, typer.Option(help="So many moments, spread evenly; all of them without it.")
     ] = 0,
+    at: Annotated[
+        str, typer.Option(metavar="FAULT:NTH", help="One moment alone, as a violation names it.")
+    ] = "",
     out: Annotated[str, typer.Option("--json", metavar="FILE", help="Write the figures.")] = "",
 ) -> None:
     """Cut a session's process at every write, sync, rename and send; it must end as if uncut."""
     import rigd.cli.crashes as command  # noqa: PLC0415 - keeps `rigd --help` light
 
-    _finish(command.crashmatrix(session=session, inject=inject, sample=sample, out=out))
+    _finish(command.crashmatrix(session=session, inject=inject, sample=sample, at=at, out=out))
 
 
 @app.command()

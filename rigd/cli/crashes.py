@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.cli.console import CLOCK, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
-from rigd.hosts.crashes.matrix import Matrix, moments_of
+from rigd.hosts.crashes.matrix import Matrix, moment_of, moments_of
 from rigd.hosts.crashes.powerloss import lose_power, trace
 from rigd.store.files import replace
 from rigd.store.images import workplace
@@ -28,12 +28,12 @@ PARTS = 10
 """How often progress is told."""
 
 
-def crashmatrix(*, session: str, inject: str, sample: int, out: str) -> int:
+def crashmatrix(*, session: str, inject: str, sample: int, at: str, out: str) -> int:
     """Cut a session at every boundary; return the process's exit code.
 
     Parameters
     ----------
-    session, inject, sample, out
+    session, inject, sample, at, out
         The options as typed.
 
     Returns
@@ -53,6 +53,8 @@ def crashmatrix(*, session: str, inject: str, sample: int, out: str) -> int:
     with workplace() as folder:
         matrix = Matrix(session, folder)
         moments = moments_of(matrix.boundaries, injections, sample)
+        if at:
+            moments = [moment_of(matrix.boundaries, at)]
         _told(f"session {session}: {len(matrix.boundaries)} boundaries, {len(moments)} moments")
         outcome = matrix.run(moments, _progress(len(moments)))
     for line in matrix_lines(outcome):
@@ -111,7 +113,9 @@ def matrix_lines(outcome: Outcome) -> list[str]:
     if times:
         lines.insert(3, f"recovery: p50 {times[len(times) // 2]:.2f} s, max {times[-1]:.2f} s")
     lines += [
-        f"  {case.moment.fault} at {case.moment.nth} ({case.boundary}): {'; '.join(case.wrongs)}"
+        f"  {case.moment.fault} at {case.moment.nth} ({case.boundary}): {'; '.join(case.wrongs)};"
+        f" again: rigd crashmatrix --session {outcome.session}"
+        f" --at {case.moment.fault}:{case.moment.nth}"
         for case in outcome.violations[:SHOWN]
     ]
     return [*lines, f"{outcome.seconds:.0f} s"]

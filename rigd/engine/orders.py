@@ -43,7 +43,7 @@ _OPEN = frozenset({
 class Order:
     """One of our orders as the journal tells it.
 
-    `missed_at` is the instant of the first look-up of this process that did not find it, UTC.
+    `missed_at` is this process's first look-up that did not find it, by the broker's clock, UTC.
     """
 
     intent: OrderIntent

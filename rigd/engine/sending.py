@@ -285,13 +285,14 @@ async def _is_gone(desk: Desk, order: Order) -> bool:
     """Tell whether an order that was not found never arrived (FAULTS §4.2 O08)."""
     # Two look-ups, further apart than an order may take to show, must have missed it, and the
     # broker's executions and its position in the symbol must agree that nothing of it happened;
-    # what others traded in the account is taken out.
-    now = desk.clock.now()
-    order.missed_at = order.missed_at or now
-    if now - order.missed_at < desk.broker.capabilities.settle:
-        return False
+    # what others traded in the account is taken out. It is the broker's time that must pass: a
+    # session that makes up for minutes that it missed lives through several in no time.
     symbol = order.intent.symbol
     try:
+        now = (await desk.broker.clock()).now
+        order.missed_at = order.missed_at or now
+        if now - order.missed_at < desk.broker.capabilities.settle:
+            return False
         fills = await desk.broker.fills(desk.day.open)
         theirs = [p.qty for p in await desk.broker.positions() if p.symbol == symbol]
     except BrokerError as error:

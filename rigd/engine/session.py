@@ -125,6 +125,7 @@ class Session:
         self._unsent: list[Order] = []
         self._watched = -1
         self._next_step = -1
+        self._asked_flat = False
         self._reconciled = False
         self._unwatched = False
         self.closing: Closing | None = None
@@ -330,8 +331,17 @@ class Session:
         return self.closed
 
     def is_finished(self) -> bool:
-        """Tell whether the session is on its way out and nothing is left to close."""
-        return self.closing is not None and self._nothing_open()
+        """Tell whether the session is on its way out and nothing is left to close.
+
+        What we hold is what we were told, and an execution may be told late: the broker must have
+        answered since nothing was left.
+
+        Returns
+        -------
+        bool
+            False while anything is open, or the broker has not said that nothing is.
+        """
+        return self.closing is not None and self._asked_flat and self._nothing_open()
 
     def obey(self) -> None:
         """Take in the strongest command that has arrived, and what failed outside the session."""
@@ -520,6 +530,8 @@ class Session:
         if desk.portfolio.flat:
             for order in desk.orders.working():
                 await sending.cancel(desk, order, f"closing: {self.closing}")
+        if self._nothing_open():
+            self._asked_flat = await self.reconcile("closing") is not None
 
     async def _settle_doubts(self) -> None:
         if self.desk.orders.in_doubt():

@@ -48,6 +48,7 @@ from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.reporting.tuning import self_check as tuning_check
+from rigd.store import manifest
 from rigd.store.control import ControlFolder
 from rigd.store.database import open_database
 from rigd.store.files import make_folder, repoint
@@ -203,8 +204,12 @@ class EngineRun:
         })
 
     def note_failure(self, error: BaseException) -> None:
-        """Leave the reason of a failed run in kernel.json, unless another run owns that file."""
-        if not self._owner:
+        """Leave the reason of a failed run in kernel.json.
+
+        Not where another run owns that file, nor where the seal stands already: the disk may have
+        failed after it was written, and what is sealed is changed no more.
+        """
+        if not self._owner or (self.place.folder / manifest.NAME).exists():
             return
         code = error.exit_code if isinstance(error, RigdError) else ExitCode.ERROR
         self._note_kernel({

@@ -12,7 +12,14 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from rigd.core.errors import DataError, StorageError
-from rigd.store.files import extend, make_folder, storage_errors, sync_file, sync_folder
+from rigd.store.files import (
+    create_secret,
+    extend,
+    make_folder,
+    storage_errors,
+    sync_file,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +32,9 @@ _FRAME_BYTES: Final = 24 + 4096
 _RESERVE_BYTES: Final = (CHECKPOINT_PAGES + 200) * _FRAME_BYTES
 
 
-def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection:
+def open_database(
+    path: Path, *, wal_reserve: bool = True, secret: bool = False
+) -> sqlite3.Connection:
     """Open a database to write to, or create it durably.
 
     Parameters
@@ -35,6 +44,8 @@ def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection
     wal_reserve
         Whether to grow the write-ahead log beforehand (5 MB); it makes each commit faster and
         lets commits go on while the disk is full.
+    secret
+        Whether a new file is the owner's alone; what SQLite puts beside it is so too.
 
     Returns
     -------
@@ -50,6 +61,8 @@ def open_database(path: Path, *, wal_reserve: bool = True) -> sqlite3.Connection
     """
     make_folder(path.parent)
     with _database_errors(path):
+        if secret:
+            create_secret(path)
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             _configure(connection)

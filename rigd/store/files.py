@@ -189,6 +189,24 @@ def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
         temporary.replace(path)
 
 
+def create_secret(path: Path) -> None:
+    """Create an empty file that its owner alone may read; one that exists stays as it is.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with storage_errors(f"create {path.name}"):
+        os.close(os.open(path, flags, SECRET_MODE))
+
+
 @contextmanager
 def _removed_on_error(temporary: Path) -> Iterator[None]:
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
-from rigd.store.files import FILE_MODE, storage_errors, write_all
+from rigd.store.files import publish, storage_errors, write_all
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
@@ -152,9 +152,13 @@ class Beat:
             at=iso(self._clock.now()),
         )
         content = json.dumps(asdict(lease)).encode().ljust(_BYTES - 1) + b"\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
         with storage_errors(f"write {self._path.name}"):
-            descriptor = os.open(self._path, flags, FILE_MODE)
+            try:
+                descriptor = os.open(self._path, flags)
+            except FileNotFoundError:
+                publish(self._path, content)
+                return
             try:
                 write_all(descriptor, content, 0)
             finally:

@@ -107,6 +107,11 @@ _STANDING = (
     _log("supervisor.log", "rigd.hosts.launch", "tbot_supervisor", bot=False),
     _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
+    _log("auth_web.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("security_users.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("system_users.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("user_activity_monitoring.log", "rigd.access.trail", "auth_web", bot=False),
+    _log("password_reset_tokens.log", "rigd.access.trail", "auth_web", bot=False),
     _file(
         "bot_state.txt",
         "control/bot_state.txt",

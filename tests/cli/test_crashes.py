@@ -47,7 +47,10 @@ def test_the_matrix_tells_its_figures() -> None:
         "moments 2: kill 1, eio 1; 1 processes ended by them",
         "recovery: p50 0.25 s, max 0.25 s",
         "violations 1",
-        "  eio at 2 (pwrite64 a): broken: the books are the same",
+        (
+            "  eio at 2 (pwrite64 a): broken: the books are the same;"
+            " again: rigd crashmatrix --session small --at eio:2"
+        ),
         "12 s",
     ]
     assert "recovery" not in "".join(matrix_lines(outcome(BAD)))
@@ -106,7 +109,8 @@ def test_only_a_matrix_without_violation_is_good(monkeypatch, tmp_path, capsys, 
     """The exit code says so, and the file is left in either case."""
     monkeypatch.setattr(crashes, "Matrix", lambda *_: Parts(case))
     out = tmp_path / "out.json"
-    assert crashes.crashmatrix(session="small", inject="kill,eio", sample=0, out=str(out)) == code
+    asked = {"session": "small", "inject": "kill,eio", "sample": 0, "at": "", "out": str(out)}
+    assert crashes.crashmatrix(**asked) == code
     assert json.loads(out.read_bytes())["boundary_count"] == 6
     said = capsys.readouterr().out
     assert "boundaries 6" in said

@@ -239,6 +239,7 @@ def not_authoritative() -> Table:
 def later(table: Table, minutes: int) -> None:
     desk = table.desk
     desk.clock.advance(desk.clock.now() + timedelta(minutes=minutes))
+    table.broker.now += timedelta(minutes=minutes)
     asyncio.run(sending.resolve_doubts(desk))
 
 
@@ -251,6 +252,19 @@ def test_not_found_counts_after_two_looks_past_the_time_to_settle() -> None:
     assert order.in_doubt
     later(table, 1)
     assert (order.status, order.evidence) == (OrdStatus.REJECTED, sending.NOT_FOUND)
+
+
+def test_minutes_that_are_made_up_for_are_no_time_for_the_broker() -> None:
+    """O08: after a crash the session lives through minutes at once; an order may still arrive."""
+    table = not_authoritative()
+    order = table.send()
+    for _ in range(5):
+        later(table, 1)
+        table.broker.now -= timedelta(minutes=1)
+    assert order.in_doubt
+    table.broker.down = True
+    later(table, 5)
+    assert order.in_doubt
 
 
 def test_not_found_does_not_count_while_position_or_executions_disagree() -> None:

@@ -30,8 +30,8 @@ from rigd.core.events import (
     judgements,
 )
 from rigd.core.lifecycle import BotState, RiskMode, may_follow
-from rigd.core.orders import Purpose
-from rigd.core.values import Bar, ExitReason
+from rigd.core.orders import OrdStatus, Purpose
+from rigd.core.values import Bar, ExitReason, Side
 from rigd.engine.session import Closing, Session
 from rigd.hosts import wiring
 from rigd.reporting.logs import session_logs
@@ -569,6 +569,43 @@ def test_a_minute_is_quiet_only_when_nothing_is_due() -> None:
     desk.gap_seen = False
     session._start_closing(Closing.STOP, "test")
     assert not session.is_quiet(5)
+
+
+def test_a_closing_is_not_over_before_the_broker_was_asked() -> None:
+    """A cancelled order filled after all and nobody was told: the position is found and closed."""
+    table = Table()
+    session, desk = table.session, table.desk
+    table.show(range(21))
+    order = table.send()
+    table.broker.status(order.intent.cl_ord_id, OrdStatus.CANCELED)
+    table.drain()
+    table.broker.fill(order.intent.cl_ord_id, "100", "100", silent=True)
+    session._start_closing(Closing.KILL, "test")
+    assert desk.portfolio.flat
+    assert not session.is_finished()
+    asyncio.run(session.before_minute(21))
+    assert table.held() == 100
+    assert not session.is_finished()
+    asyncio.run(session.before_minute(22))
+    (close,) = desk.orders.working()
+    assert (close.intent.side, close.intent.qty) == (Side.SELL, Decimal(100))
+    table.broker.fill(close.intent.cl_ord_id, "100", "100")
+    table.drain()
+    asyncio.run(session.before_minute(23))
+    assert session.is_finished()
+    assert asyncio.run(table.broker.positions()) == []
+
+
+def test_a_closing_waits_for_a_broker_that_is_silent() -> None:
+    """SPEC §9a, broker down while closing: it keeps trying."""
+    table = Table()
+    table.session._start_closing(Closing.KILL, "test")
+    table.broker.down = True
+    asyncio.run(table.session.before_minute(21))
+    assert not table.session.is_finished()
+    table.broker.down = False
+    asyncio.run(table.session.before_minute(22))
+    assert table.session.is_finished()
 
 
 def test_the_last_reconciliation_is_tried_again() -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.broker.simulated.exchange import SimExchange
-from rigd.core.errors import AlreadyRunning, ConfigError, LogicError
+from rigd.core.errors import AlreadyRunning, ConfigError, LogicError, StorageError
 from rigd.core.events import Command, CommandObeyed, FillRecorded, SessionClosed, TradeClosed
 from rigd.hosts import session
 from rigd.hosts.bot import is_provisioned
@@ -303,6 +303,22 @@ def wait_until(what) -> None:
             return
         pause.wait(0.01)
     pytest.fail("nothing happened in ten seconds")
+
+
+def test_a_seal_that_stands_outlives_the_disks_refusal_after_it(tmp_path, monkeypatch) -> None:
+    """The manifest was replaced, the sync of its folder failed: the record stays as sealed."""
+    right = manifest.seal
+
+    def failing(*arguments, **choices) -> str:
+        right(*arguments, **choices)
+        msg = "could not write manifest.json: Input/output error"
+        raise StorageError(msg)
+
+    monkeypatch.setattr(manifest, "seal", failing)
+    handle = session.start(str(tmp_path / "home"), ONE_SYMBOL.to_json())
+    with pytest.raises(StorageError, match=r"manifest\.json"):
+        handle.wait()
+    assert manifest.check(handle.folder) == []
 
 
 @pytest.fixture

@@ -89,12 +89,12 @@ VENDORS = {
     "finnhub": (),
     "numba": ("rigd/hosts/kernels/",),
     "cryptography": ("rigd/vault/",),
-    "bcrypt": (),
+    "bcrypt": ("rigd/access/passwords.py",),
     "dotenv": ("rigd/config/",),
     "papermill": ("rigd/hosts/",),
     "exchange_calendars": ("rigd/calendar/",),
     "pyarrow": ("rigd/market/",),
-    "sqlite3": ("rigd/store/", "rigd/ledger/"),
+    "sqlite3": ("rigd/store/", "rigd/ledger/", "rigd/access/"),
     "bokeh": ("rigd/reporting/",),
 }
 """Where a library may be imported; an empty row is a library of a later version."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import StorageError
+from rigd.store import files
 from rigd.store import lease as leases
 from rigd.store.lease import LATE_S, Beat, Phase, Process, boot, born, read_lease
 from tests.fakes.clock import FakeClock
@@ -31,6 +32,20 @@ def test_a_beat_names_its_owner_and_its_end(tmp_path: Path) -> None:
     assert held.expires_s - held.beat_s == 10.0
     assert held.at == "2024-03-04T14:00:00Z"
     assert held.owner.lives
+
+
+def test_the_first_beat_is_there_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I-17: a process that dies in its first beat leaves no empty file behind."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "write_all", full)
+    with pytest.raises(StorageError, match=r"write lease\.json"):
+        Beat(tmp_path / "lease.json", FakeClock(), life_s=10.0).beat(Phase.STARTING)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_beat_needs_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,6 +268,39 @@ def moments_of(
     return [found[int((place + 0.5) * len(found) / sample)] for place in range(sample)]
 
 
+def moment_of(boundaries: Sequence[Boundary], text: str) -> Moment:
+    """Return one moment from its text, as a violation names it.
+
+    Parameters
+    ----------
+    boundaries
+        The undisturbed session's, in order.
+    text
+        ``FAULT:NTH``, such as ``eio:12``; boundaries count from 1.
+
+    Returns
+    -------
+    Moment
+        The moment.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such fault or boundary, or the boundary does not meet the fault.
+    """
+    name, _, number = text.partition(":")
+    nth = int(number) if number.isdecimal() else 0
+    if name not in set(Fault) or not 0 < nth <= len(boundaries):
+        faults = ", ".join(Fault)
+        msg = f"a moment must be FAULT:NTH, {faults} at 1 to {len(boundaries)}, was {text!r}"
+        raise ConfigError(msg)
+    fault = Fault(name)
+    if not boundaries[nth - 1].meets(fault):
+        msg = f"boundary {nth} ({boundaries[nth - 1].name}) does not meet {fault}"
+        raise ConfigError(msg)
+    return Moment(fault, nth)
+
+
 def is_sealed(home: Path) -> bool:
     """Tell whether the home's session is over and sealed: nothing is left to take up."""
     return any(home.glob(f"runs/RIGD_*/sessions/*/{manifest.NAME}"))

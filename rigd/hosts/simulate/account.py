@@ -20,6 +20,7 @@ from rigd.core.events import (
     RiskTripped,
     SessionClosed,
     SessionStarted,
+    SettingsChanged,
     StateChanged,
 )
 from rigd.core.lifecycle import BotState, RiskMode
@@ -108,6 +109,10 @@ class Account:
     cash: Decimal = ZERO
     undone: bool = False
     started: SessionStarted | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    """The settings in force, as the records tell them."""
+    config_digest: str = ""
+    session_cap: Decimal = ZERO
     state: BotState = BotState.INITIALIZE
     mode: RiskMode = RiskMode.ACTIVE
     tripped: RiskTripped | None = None
@@ -143,6 +148,11 @@ class Account:
     def _note(self, record: Record) -> None:
         if isinstance(record, SessionStarted):
             self.started = record
+            self.settings = dict(record.settings)
+            self.config_digest, self.session_cap = record.config_digest, record.session_cap
+        elif isinstance(record, SettingsChanged):
+            self.settings |= {key: after for key, _, after in record.changes}
+            self.config_digest, self.session_cap = record.config_digest, record.session_cap
         elif isinstance(record, StateChanged):
             self.state = record.state
         elif isinstance(record, RiskModeChanged):

@@ -84,6 +84,11 @@ class Fault(StrEnum):
     USER_TWICE = "user_twice"
     USER_CONTRADICTS = "user_contradicts"
     USER_RESETS = "user_resets"
+    CONFIG_CHANGED = "config_changed"
+    CONFIG_BAD = "config_bad"
+    CONFIG_AT_START = "config_at_start"
+    CLOCK_AHEAD = "clock_ahead"
+    CLOCK_BACK = "clock_back"
 
 
 class Spec(NamedTuple):
@@ -156,6 +161,11 @@ MENU: Mapping[Fault, Spec] = MappingProxyType({
         "user", 0.9, "a start is given with it, and a kill a minute later"
     ),
     Fault.USER_RESETS: Spec("user", 0.8, "the latch is reset between two processes"),
+    Fault.CONFIG_CHANGED: Spec("config", 0.02, "the settings change, whole, between two minutes"),
+    Fault.CONFIG_BAD: Spec("config", 0.01, "the settings' file is not valid any more"),
+    Fault.CONFIG_AT_START: Spec("config", 0.01, "a key changes that waits for a start"),
+    Fault.CLOCK_AHEAD: Spec("time", 0.006, "the wall clock jumps ahead"),
+    Fault.CLOCK_BACK: Spec("time", 0.006, "the wall clock jumps back"),
 })
 """Every fault, in the order of the enum."""
 

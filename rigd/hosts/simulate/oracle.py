@@ -9,20 +9,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from rigd.core.events import FillRecorded, Reconciled, SessionStarted, StateChanged
+from rigd.core.events import (
+    FillRecorded,
+    Reconciled,
+    SessionStarted,
+    SettingsChanged,
+    StateChanged,
+)
 from rigd.core.lifecycle import BotState, RiskMode, may_follow
 from rigd.core.money import ZERO, notional, price_from_float
 from rigd.core.orders import ExecType, OrdStatus, Purpose
 from rigd.hosts.simulate.account import Account
+from rigd.hosts.simulate.wire import SETTLE
 from rigd.ledger.chart import CASH
 from rigd.risk import last_door
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Collection
 
-    from rigd.core.events import Entry, OrderIntent
+    from rigd.core.events import Entry, OrderIntent, SessionClosed
     from rigd.core.orders import Fill, OrderRequest
     from rigd.core.values import SessionDay
     from rigd.hosts.simulate.account import Meant
@@ -35,6 +44,14 @@ if TYPE_CHECKING:
 MINUTE = timedelta(minutes=1)
 KILL_S = 1.0
 """After a kill no order that increases risk leaves later than this [s] (I-12)."""
+
+AGREED_MINUTES = 2
+"""After the last fault so many minutes may pass until we have reconciled (V-1): a minute's work is
+done at its start and at its end."""
+
+KNOWN_MINUTES = AGREED_MINUTES + SETTLE // MINUTE
+"""After the last fault so many minutes may pass until no outcome is unknown (V-2): an order that is
+not found may be on its way for as long as the broker says (FAULTS §4.2 O08)."""
 
 FLAT_MINUTES = 3
 """After faults and kill so many minutes may pass until we are flat (V-3): the exit fills at the
@@ -58,6 +75,10 @@ class Evidence(Protocol):
     epoch: int
     phases: Counter[str]
     executions: dict[str, Fill]
+
+    def config_digests(self) -> Collection[str]:
+        """Return the digests of every valid whole content that the settings' file ever had."""
+        ...
 
     def has_strangers(self) -> bool:
         """Tell whether somebody else changed the account's positions or cash."""
@@ -146,6 +167,9 @@ class Oracle:
             self._require(record.opening_cash == theirs, "I-09", f"B begins with {theirs}")
         if isinstance(record, FillRecorded):
             self._check_fill(record)
+        if isinstance(record, SettingsChanged):
+            written = record.config_digest in self._world.config_digests()
+            self._require(written, "I-17", f"{record.changes} were never the settings' file")
         was = account.tripped
         account.take(entry)
         self._check_faults()
@@ -201,6 +225,7 @@ class Oracle:
         self._check_orders()
         self._check_books()
         self._check_urgency(minute)
+        self._check_settled(minute)
 
     def process_ended(self) -> None:
         """Check what must hold when a process is gone."""
@@ -225,9 +250,21 @@ class Oracle:
         fine = closed.status == "CLOSED" or (closed.state is BotState.ERROR and explained)
         said = f"{closed.state} {closed.status} {closed.exit_reason}"
         self._require(fine, "V-4", f"ended {said}, last {account.reconciled}")
+        if closed.flat and not explained:
+            self._check_result(closed)
         if closed.state is BotState.ERROR and not closed.flat:
             told = account.reconciled is not None and not account.reconciled.agreed
             self._require(told, "V-4", f"ended {said} and no record says why")
+
+    def _check_result(self, closed: SessionClosed) -> None:
+        """V-4: flat and alone in the account, what was gained is what the broker's cash grew by."""
+        started = self.account.started
+        assert started is not None  # noqa: S101 - the session ended
+        grown = self._world.venue.cash - started.opening_cash
+        said = closed.realised_pnl
+        self._require(said == grown, "V-4", f"a result of {said}, cash grew by {grown}")
+        closing = closed.closing_cash == self._world.venue.cash
+        self._require(closing, "V-4", f"closing cash {closed.closing_cash}")
 
     # The invariants.
 
@@ -383,16 +420,16 @@ class Oracle:
 
     def _check_limits(self, meant: Meant) -> None:
         world, account, intent = self._world, self.account, meant.intent
-        settings, started = world.options.settings, account.started
+        settings, started = account.settings, account.started
         assert started is not None  # noqa: S101 - the first record
         entries = [order for order in account.orders.values() if order.entry]
         live = [order for order in entries if order.open or order is meant]
         symbols = {o.intent.symbol for o in live} | set(world.venue.net_of_ours())
-        most = settings.max_open_positions
+        most = int(settings["MAX_OPEN_POSITIONS"])
         self._require(len(symbols) <= most, "I-11", f"{len(symbols)} positions of {most}")
         own = [o for o in entries if o.intent.strategy == intent.strategy]
         count = sum(1 for o in own if o.open or o.filled or o is meant)
-        limit = settings.max_trades
+        limit = int(settings["MAX_TRADES"])
         self._require(count <= limit, "I-11", f"{count} entries of {limit} in {intent.strategy}")
         worst = notional(intent.reference_price, intent.qty)
         for order in own:
@@ -401,13 +438,13 @@ class Oracle:
             left = max(order.intent.qty - order.filled, ZERO) if order.open else ZERO
             held = min(abs(account.net(order.intent.symbol)), order.filled)
             worst += notional(order.intent.reference_price, left + held)
-        cap = started.session_cap
+        cap = account.session_cap
         self._require(worst <= cap, "I-11", f"{worst} of the session's {cap}")
-        risk = settings.max_risk_per_trade * started.float_amount
+        risk = Decimal(settings["MAX_RISK_PER_TRADE"]) * started.float_amount
         own_worth = notional(intent.reference_price, intent.qty)
         self._require(own_worth <= risk, "I-11", f"{own_worth} in one trade, {risk} allowed")
-        sound = intent.qty <= settings.max_order_quantity
-        sound = sound and own_worth <= settings.max_order_notional
+        sound = intent.qty <= Decimal(settings["MAX_ORDER_QUANTITY"])
+        sound = sound and own_worth <= Decimal(settings["MAX_ORDER_NOTIONAL"])
         self._require(sound, "I-11", f"{intent.qty} worth {own_worth} in one order")
         minute = world.venue.phase // 2
         self._sent_entries.append((intent.symbol, minute))
@@ -443,6 +480,17 @@ class Oracle:
             holds = known * reach < 0
         text = f"{intent.cl_ord_id}: {reach} against a position of {known} in {intent.symbol}"
         self._require(holds, "I-12", text)
+
+    def _check_settled(self, minute: int) -> None:
+        """V-1, V-2: once nothing goes wrong, the broker is known and so is every order."""
+        world = self._world
+        if minute < world.quiet_from + AGREED_MINUTES or self.account.closed is not None:
+            return
+        self._require(self._reconciled, "V-1", "not reconciled since the last start")
+        if minute < world.quiet_from + KNOWN_MINUTES:
+            return
+        doubts = [name for name, order in self.account.orders.items() if order.in_doubt]
+        self._require(not doubts, "V-2", f"still unknown: {doubts}")
 
     def _check_urgency(self, minute: int) -> None:
         """V-3: once nothing goes wrong, a kill ends flat within minutes."""

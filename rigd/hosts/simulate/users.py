@@ -42,6 +42,10 @@ class SimClock:
         """Return the wall time, UTC."""
         return self._start + timedelta(seconds=self._seconds)
 
+    def jump(self, seconds: float) -> None:
+        """Set the wall time ahead, or back; no time passes."""
+        self._start += timedelta(seconds=seconds)
+
     def monotonic(self) -> float:
         """Return seconds that never go back."""
         return self._seconds

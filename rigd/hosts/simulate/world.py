@@ -14,6 +14,7 @@ from rigd.core.values import BotIdentity, Profile
 from rigd.hosts import replay, wiring
 from rigd.hosts.simulate import days
 from rigd.hosts.simulate.disk import Crash, Disk
+from rigd.hosts.simulate.editors import Editors
 from rigd.hosts.simulate.faults import Fault, FaultPlan
 from rigd.hosts.simulate.hostile import Hostile
 from rigd.hosts.simulate.oracle import Oracle, Violated, Violation
@@ -29,7 +30,7 @@ from rigd.store.chainlog import genesis_hash, link
 from rigd.store.database import open_in_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Collection, Coroutine, Mapping
     from datetime import date, datetime
 
     from rigd.core.events import Entry
@@ -46,6 +47,9 @@ BOOKS = AccountInfo(
 )
 LOOK_S = 0.25
 """How much time passes when the engine is asked for a minute's next step [s]."""
+
+JUMPS_S = (2, 20, 3600, 86_400)
+"""How far a wall clock may jump [s]."""
 
 MAX_PROCESSES = 60
 """A bot that was started so often and still has not ended its session never will."""
@@ -93,6 +97,7 @@ class SimWorld:
         self.disk = Disk(self.key, self.plan, self.trace, self.may_crash)
         self.oracle = Oracle(self)
         self.users = Users(self.plan, self.trace, self.oracle.flag_raised)
+        self.editors = Editors(self.plan, self.trace, options.settings)
         self.hostile = Hostile(self.plan)
         self.epoch = 0
         self.processes = 0
@@ -129,6 +134,10 @@ class SimWorld:
     def sending(self, request: OrderRequest) -> None:
         """Let the oracle see an order before it leaves."""
         self.oracle.sending(request)
+
+    def config_digests(self) -> Collection[str]:
+        """Return the digests of every valid whole content that the settings' file ever had."""
+        return self.editors.valid
 
     def has_strangers(self) -> bool:
         """Tell whether somebody else changed the account's positions or cash."""
@@ -205,7 +214,14 @@ class SimWorld:
             journal.on_append = self.oracle.appended
             commands = wiring.command_reader(self.users, self.clock, self.options.settings)
             plan = wiring.Plan(settings=self.options.settings, day=self.day, feed=self.feed)
-            session = await wiring.open_session(plan, self._start(), broker, journal, commands)
+            session = await wiring.open_session(
+                plan,
+                self._start(),
+                broker,
+                journal,
+                commands,
+                settings_source=self.editors.watch(),
+            )
             self.hostile.put_in(session.desk.runners)
 
             def after_minute(minute: int) -> None:
@@ -256,12 +272,22 @@ class SimWorld:
                 raise Crash
         if self.venue.phase < 2 * minute:
             self.users.act()
+            self.editors.act()
             self.maybe_reset()
+            self._turn_clock()
         self.clock.sleep(LOOK_S)
         self.venue.open_minute(minute)
         self._learn()
         if self.may_crash(Fault.CRASH_IN_MINUTE):
             raise Crash
+
+    def _turn_clock(self) -> None:
+        """Set the machine's wall clock to another time."""
+        for fault, sign in ((Fault.CLOCK_AHEAD, 1), (Fault.CLOCK_BACK, -1)):
+            if self.plan.fires(fault):
+                seconds = sign * JUMPS_S[self.plan.pick("jump", len(JUMPS_S))]
+                self.clock.jump(seconds)
+                self.trace.add("clock", f"{seconds:+d} s")
 
     def trade_through(self, minute: int) -> None:
         """Trade a minute at the venue."""

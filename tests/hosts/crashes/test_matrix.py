@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from rigd.hosts.crashes.matrix import (
     _read,
     _wrong_state,
     is_sealed,
+    moment_of,
     moments_of,
 )
 from rigd.hosts.crashes.processes import KILLED, Run
@@ -55,6 +57,28 @@ def test_an_unknown_injection_is_refused(names) -> None:
     """The known ones are told."""
     with pytest.raises(ConfigError, match="kill, int, enospc, eio"):
         moments_of(CALLS, names)
+
+
+def test_a_moment_is_found_again_by_its_text() -> None:
+    """As a violation names it."""
+    assert moment_of(CALLS, "torn:2") == Moment(Fault.TORN, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("melt:1", "FAULT:NTH, kill"),
+        ("kill", "at 1 to 3, was 'kill'"),
+        ("kill:0", "at 1 to 3"),
+        ("kill:4", "at 1 to 3"),
+        ("kill:x", "at 1 to 3"),
+        ("torn:3", "boundary 3 (fsync a) does not meet torn"),
+    ],
+)
+def test_a_moment_that_is_none_is_refused(text, said) -> None:
+    """It is said what would be one."""
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        moment_of(CALLS, text)
 
 
 def first(code: int, output: str = "", hit: str = "fsync a", *wrongs: str) -> Run:

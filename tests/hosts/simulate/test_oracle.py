@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from rigd.core.events import Reconciled, StateChanged
+from rigd.core.events import Reconciled, SettingsChanged, StateChanged
 from rigd.core.lifecycle import BotState
 from rigd.hosts.simulate.oracle import Violated
 from rigd.hosts.simulate.world import SimWorld
@@ -164,3 +164,46 @@ def test_a_step_that_is_not_in_the_table_is_named() -> None:
         world.oracle.appended(entry_of(world, step))
     assert found.value.violation.invariant == "I-17"
     assert str(found.value).startswith("invariant=I-17 at t=")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"realised_pnl": Decimal("0.01")}, {"closing_cash": Decimal(1)}]
+)
+def test_a_result_that_the_brokers_cash_does_not_bear_out_is_named(changes) -> None:
+    """V-4: flat and alone in the account, the cash grew by what was gained."""
+    closed = WORLD.oracle.account.closed
+    assert closed is not None
+    WORLD.oracle._check_result(closed)
+    with pytest.raises(Violated) as found:
+        WORLD.oracle._check_result(replace(closed, **changes))
+    assert found.value.violation.invariant == "V-4"
+
+
+def test_what_is_unknown_too_long_after_the_last_fault_is_named() -> None:
+    """V-1 and V-2: reconciled within two quiet minutes, every outcome known within five."""
+    world = SimWorld(chosen({}, seed=0)).run()
+    world.oracle.account.closed = None
+    next(iter(world.oracle.account.orders.values())).in_doubt = True
+    for invariant, minutes in (("V-2", 5), ("V-1", 2)):
+        late = world.quiet_from + minutes
+        world.oracle._check_settled(late - 1)
+        with pytest.raises(Violated) as found:
+            world.oracle._check_settled(late)
+        assert found.value.violation.invariant == invariant
+        world.oracle._reconciled = False
+
+
+def test_settings_that_nobody_wrote_are_named() -> None:
+    """I-17: what is in force is one whole content of the file."""
+    world = SimWorld(chosen({}, seed=0)).run()
+    change = SettingsChanged(
+        minute=1,
+        source="env/.env_bot.enc",
+        changes=(("MAX_OPEN_POSITIONS", "1", "9"),),
+        config_digest="0" * 64,
+        session_cap=Decimal(1),
+        limits=(),
+    )
+    with pytest.raises(Violated) as found:
+        world.oracle.appended(entry_of(world, change))
+    assert found.value.violation.invariant == "I-17"

@@ -69,3 +69,13 @@ def test_a_change_of_mind_is_a_kill_a_minute_later() -> None:
     assert told == ["stop", "start"]
     people.act()
     assert told[2] == "kill"
+
+
+def test_the_wall_clock_may_jump_and_no_time_has_passed() -> None:
+    """FAULTS T02: what measures durations does not see it."""
+    clock = SimClock(NOON)
+    clock.jump(3600)
+    assert clock.now() == NOON + timedelta(hours=1)
+    clock.jump(-86_400)
+    assert clock.now() == NOON - timedelta(hours=23)
+    assert clock.monotonic() == 0.0

@@ -1,0 +1,63 @@
+"""The logs of access: every attempt, every change of a user, every session; hashes, never secrets.
+
+One writer each (document 070): ``auth_web.log`` has the log-ins, ``security_users.log`` the changes
+of roles and passwords, ``system_users.log`` users that come and go,
+``user_activity_monitoring.log`` sessions and refusals, ``password_reset_tokens.log`` tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rigd.core.clock import iso
+
+if TYPE_CHECKING:
+    from rigd.core.ports import Clock
+    from rigd.store.registry import Registry
+
+WRITER = "rigd.access.trail"
+
+
+class Log(StrEnum):
+    """The files, by what they hold."""
+
+    AUTH = "auth_web.log"
+    SECURITY = "security_users.log"
+    USERS = "system_users.log"
+    ACTIVITY = "user_activity_monitoring.log"
+    TOKENS = "password_reset_tokens.log"
+
+
+class Trail:
+    """Writes rows of access.
+
+    Parameters
+    ----------
+    registry
+        The door to the output files.
+    clock
+        Says when.
+    """
+
+    def __init__(self, registry: Registry, clock: Clock) -> None:
+        self._registry = registry
+        self._clock = clock
+
+    def note(self, log: Log, event: str, *, by: str, **fields: object) -> None:
+        """Append one row.
+
+        Parameters
+        ----------
+        log
+            Which file.
+        event
+            What happened, such as ``login_refused``.
+        by
+            The user who did it or tried to; as typed for one that does not exist.
+        fields
+            What else belongs to it; never a password, a token or a session's id.
+        """
+        row = {"timestamp": iso(self._clock.now()), "event": event, "by": by, **fields}
+        self._registry.append_line(log.value, json.dumps(row, sort_keys=True), writer=WRITER)
