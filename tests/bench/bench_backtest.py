@@ -294,7 +294,8 @@ def main() -> int:
     ratio = mine / limit
     missed = not equal or ratio > LIMIT
     say(
-        f"W1: {NS} days, {len(bars):,} bars, {len(loop())} trades; equal to C and to the naive stepper: {equal}"
+        f"W1: {NS} days, {len(bars):,} bars, {len(loop())} trades; "
+        f"equal to C and to the naive stepper: {equal}"
     )
     say(
         f"P1 one backtest {mine * 1e3:.3f} ms, C {limit * 1e3:.3f} ms: {ratio:.2f} × C, "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
 import rigd
+from rigd.config.sources import checkout
 from rigd.core.errors import ConfigError
 from rigd.hosts.backtest.scanning import Lane
 from rigd.hosts.research import pairs_of
+from tests.hosts.homes import demo
 from tests.shared import shared_path
 
 REAL = {"start": "2013-10-04", "end": "2013-10-08", "symbols": "SPY,IBM,BAC", "lane": "plain"}
@@ -70,3 +73,24 @@ def test_results_are_saved_on_demand(tmp_path) -> None:
     assert (folder / "daily_summary_backtest.json").exists()
     rigd.backtest("close", home=str(tmp_path), save=True)
     assert len(list(folder.parent.iterdir())) == 2
+
+
+def test_it_needs_no_network_and_no_books(tmp_path, monkeypatch) -> None:
+    """With every socket refused and the ledger read-only it runs on the test settings (B1, B9)."""
+    home = demo(tmp_path)
+    ledger = home.runs / "RIGD_USA_SIM_01" / "ledgers" / "RIGD_USA_SIM_01_BOT_ledger.db"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes(b"books")
+    ledger.chmod(0o400)
+
+    def refused(*_: object) -> None:
+        msg = "no network"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "create_connection", refused)
+    config = str(checkout() / "env" / ".env_bot.test")
+    data = shared_path("data")
+    found = rigd.backtest("all", data=data, home=str(home.root), config=config, save=True, **REAL)
+    assert len(found.days) == 3
+    assert ledger.read_bytes() == b"books"

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections import Counter
+from datetime import timedelta
+from importlib import import_module
 
 import pytest
 
 from rigd.core.events import FillRecorded
+from rigd.hosts import wiring
 from rigd.hosts.backtest.host import Host, Way
 from rigd.hosts.backtest.scanning import Lane
+from rigd.hosts.kernels.backtest import compile_run
+from rigd.hosts.kernels.stepper import pack
+from rigd.hosts.kernels.stepper import trades_of as trades_of_rows
 from rigd.reporting.funnel import funnels
+from rigd.strategy import router
+from rigd.strategy.router import MODULES
 from tests.hosts.backtest.days import (
     CASES,
     CASH,
@@ -22,6 +31,7 @@ from tests.hosts.backtest.days import (
     terms,
     trades_of,
 )
+from tests.house.tree import imported, modules
 
 PAIR = ("SPY", "SH", "QQQ", "DDD")
 """SH is the shipped inverse of SPY; DDD has none."""
@@ -111,3 +121,89 @@ def test_cash_runs_on_from_day_to_day() -> None:
     for before, after in itertools.pairwise(days):
         assert after.opening_cash == before.closing_cash
     assert days[-1].closing_cash - CASH == sum(t.pnl for day in days for t in day.trades)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_strategy_simulates(name) -> None:
+    """``simulate`` of every strategy gives the trades of its compiled run, day by day (B3)."""
+    module = import_module(MODULES[name])
+    settings = terms(strategy_override=name, **{f"short_type_{name}": "ShortSell"}).settings
+    history = synthetic(71, 30)
+    full = [feed for feed in history.feeds if not feed.session.half_day]
+    (planned,) = wiring.windows(settings, full[0].session)
+    plan = router.build(settings, planned.window)
+    days = [feed.bars["SPY"] for feed in full]
+    step = plan.step_plan(slippage=0.0002)
+    found = module.simulate(days, plan.params, plan.rules, step)
+    compiled = compile_run(plan.strategy)(*pack(days), plan.params, plan.rules, step)
+    assert found == trades_of_rows(compiled)
+    assert len(found) > 3
+
+
+def test_slippage_is_none_ruled_or_drawn() -> None:
+    """Three modes: the open, the mean beyond it, draws around the mean by the seed (B12, B14)."""
+    history = synthetic(72, 40, PAIR)
+    mean, spread = 0.001, 0.0004
+
+    def slips(kind: str, seed: str = "5") -> list[float]:
+        run = terms(
+            slippage_simulation_type=kind,
+            slippage_mean_pct=str(mean),
+            slippage_stddev_pct=str(spread),
+            simulation_seed=seed,
+            max_trades="4",
+            weights="0.25,0.25,0.25,0.25",
+            adx_filter_enabled="false",
+        )
+        days = Host(run, history, Lane.PLAIN).run(CASH)
+        return [
+            float(trade.entry_price) / opens_at(history, day, trade) - 1.0
+            for day in days
+            for trade in day.trades
+        ]
+
+    assert max(map(abs, slips("none"))) < 1e-4 * 0.001
+    assert slips("rule_based") == pytest.approx([mean] * len(slips("rule_based")), abs=1e-6)
+    drawn = slips("randomized")
+    assert drawn == slips("randomized") != slips("randomized", "6")
+    count = len(drawn)
+    assert count > 50
+    assert statistics.mean(drawn) == pytest.approx(mean, abs=4 * spread / count**0.5)
+    assert statistics.stdev(drawn) == pytest.approx(spread, rel=4 / (2 * count) ** 0.5)
+
+
+def test_latency_takes_the_price_of_later() -> None:
+    """With 30 s the fill lies half way from the bar's open to its close (B13)."""
+    history = synthetic(73, 20)
+    days = Host(terms(simulated_latency_ms="30000"), history, Lane.PLAIN).run(CASH)
+    fills = [(day, trade) for day in days for trade in day.trades]
+    assert len(fills) > 5
+    for day, trade in fills:
+        bar = bar_at(history, day, trade)
+        assert float(trade.entry_price) == pytest.approx((bar.open + bar.close) / 2, abs=2e-6)
+
+
+def bar_at(history, day, trade):
+    """The bar in which a trade was entered."""
+    feed = history.feeds[day.number]
+    minute = (trade.entry_time - feed.session.open) // timedelta(minutes=1)
+    return next(bar for bar in feed.bars[trade.symbol] if bar.minute == minute)
+
+
+def opens_at(history, day, trade) -> float:
+    """The open of that bar."""
+    return bar_at(history, day, trade).open
+
+
+def test_no_live_path_knows_a_simulation() -> None:
+    """Engine, books and real adapters import neither the slippage model nor the backtest (B16)."""
+    live = [
+        name
+        for name in modules("rigd")
+        if name.startswith(("rigd/engine/", "rigd/ledger/", "rigd/risk/", "rigd/broker/adapters/"))
+        and not name.endswith("/sim.py")
+    ]
+    assert live
+    for name in live:
+        known = imported(name)
+        assert not [m for m in known if m.startswith(("rigd.broker.simulated", "rigd.hosts"))], name
