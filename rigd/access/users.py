@@ -71,7 +71,7 @@ class Users:
     trail
         The logs of access.
     cost
-        bcrypt's cost; lower than the standard in tests alone.
+        bcrypt's cost; 0 for the standard, lower in tests alone.
     draw
         Draws ids of sessions and tokens.
 
@@ -87,7 +87,7 @@ class Users:
         clock: Clock,
         trail: Trail,
         *,
-        cost: int = passwords.COST,
+        cost: int = 0,
         draw: Callable[[int], str] = secrets.token_urlsafe,
     ) -> None:
         self._db = connection

@@ -28,6 +28,7 @@ risk_app = typer.Typer(no_args_is_help=True, help="Show and reset the kill switc
 defense_app = typer.Typer(no_args_is_help=True, help="Show, begin and leave defense mode.")
 mapping_app = typer.Typer(no_args_is_help=True, help="Show and change the inverse ETFs.")
 flags_app = typer.Typer(no_args_is_help=True, help="Raise and clear the control flags.")
+users_app = typer.Typer(no_args_is_help=True, help="Who may log in, and as what.")
 universe_app = typer.Typer(no_args_is_help=True, help="Build and show the symbols to trade.")
 blocklist_app = typer.Typer(no_args_is_help=True, help="Symbols that no universe may hold.")
 universe_app.add_typer(blocklist_app, name="blocklist")
@@ -40,7 +41,9 @@ app.add_typer(defense_app, name="defense")
 app.add_typer(mapping_app, name="mapping")
 app.add_typer(flags_app, name="flags")
 app.add_typer(universe_app, name="universe")
+app.add_typer(users_app, name="users")
 
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="In small letters.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -419,6 +422,68 @@ def defense_off(
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.defense_switch(reason, on=False))
+
+
+@users_app.command("list")
+def users_list(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Show the users with their roles."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(as_json=as_json))
+
+
+@users_app.command("add")
+def users_add(
+    name: UserName,
+    role: Annotated[str, typer.Option(help="viewer, auditor, operator or admin.")] = "viewer",
+) -> None:
+    """Add a user; the password is asked for, or read from a pipe. The first is an admin."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.add(name, role))
+
+
+@users_app.command("role")
+def users_role(
+    name: UserName,
+    role: Annotated[str, typer.Argument(help="viewer, auditor, operator or admin.")],
+) -> None:
+    """Give a user another role, at once."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.change_role(name, role))
+
+
+@users_app.command("disable")
+def users_disable(name: UserName) -> None:
+    """Keep a user out; open sessions end."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.enable(name, on=False))
+
+
+@users_app.command("enable")
+def users_enable(name: UserName) -> None:
+    """Let a user in again."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.enable(name, on=True))
+
+
+@users_app.command("remove")
+def users_remove(name: UserName) -> None:
+    """Remove a user with all sessions."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.remove(name))
+
+
+@users_app.command("password")
+def users_password(name: UserName) -> None:
+    """Set a user's new password; open sessions end."""
+    import rigd.cli.users as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.reset(name))
 
 
 @mapping_app.command("show")

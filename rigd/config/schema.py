@@ -188,6 +188,13 @@ class Settings(BaseModel):
         gt=0,
         le=1_000_000_000,
     )
+    max_order_adv_pct: Exact = key(
+        Decimal("0.01"),
+        "Largest part of a symbol's daily volume in one order, where the volume is known",
+        group=RISK,
+        gt=0,
+        le=1,
+    )
     price_collar_pct: Exact = key(
         Decimal("0.05"),
         "Largest distance of an order's price from the quote's mid, else the last close",

@@ -1,7 +1,8 @@
 """The one way from the engine to the broker: reads and cancels are repeated, orders never.
 
 It keeps count of what the watchdog wants to know: since when the broker has not answered, and
-whether the repetitions were used up.
+whether the repetitions were used up. Then its breaker is open: the watchdog lets no new risk in,
+while reads, cancels and exits still go out, each once (BROKERS §6.3).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from rigd.core.errors import (
     RateLimited,
     Unavailable,
 )
+from rigd.net.breaker import Breaker, Patience, State
+from rigd.net.policies import policy_of
 from rigd.net.retry import Backoff, retried
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from rigd.core.draws import Draws
     from rigd.core.orders import (
         Account,
         BrokerClock,
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
     from rigd.core.values import SelfCheck
 
 _T = TypeVar("_T")
+
+_USED_UP = Patience(failures=1, rest_s=0.0)
+"""One call whose repetitions were used up opens the breaker; every call after it is a trial."""
 
 _SILENT = (Unavailable, OutcomeUnknown, RateLimited)
 """What says that no answer came; every other answer, a refusal too, shows that the broker lives."""
@@ -55,23 +62,38 @@ class BrokerLine:
     retry_limit
         API_RETRY_LIMIT: how often a read or a cancel is repeated. While the broker has not
         answered since, nothing is repeated again.
+    draws
+        Keyed randomness, by which each wait is drawn below its bound; None waits the bounds.
     """
 
     def __init__(
-        self, broker: Broker, market: Clock, control: ControlClock, retry_limit: int
+        self,
+        broker: Broker,
+        market: Clock,
+        control: ControlClock,
+        retry_limit: int,
+        draws: Draws | None = None,
     ) -> None:
         self._broker = broker
         self._market = market
         self._control = control
-        self._backoff = Backoff(limit=retry_limit)
+        self._draws = draws
+        self._waits = 0
+        self._policy = policy_of(broker.name)
+        self._backoff = self._policy.backoff(retry_limit)
         self._once = Backoff(limit=0)
+        self.breaker = Breaker(broker.name, control, _USED_UP)
         self.failing_since: datetime | None = None
         self.failures = 0
-        self.exhausted = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the repetitions were used up and the broker has not answered since."""
+        return self.breaker.state is not State.CLOSED
 
     def set_retry_limit(self, retry_limit: int) -> None:
         """Replace API_RETRY_LIMIT, from the next call on."""
-        self._backoff = Backoff(limit=retry_limit)
+        self._backoff = self._policy.backoff(retry_limit)
 
     @property
     def adapter(self) -> Broker:
@@ -160,18 +182,25 @@ class BrokerLine:
                 clock=self._control,
                 retryable=_SILENT,
                 failed=self._note,
+                fraction=self._fraction,
             )
         except _SILENT:
-            self.exhausted = True
+            self.breaker.failed()
             raise
         self._answered()
         return answer
+
+    def _fraction(self) -> float:
+        if self._draws is None:
+            return 1.0
+        self._waits += 1
+        return self._draws.uniform(self.name, "retry", self._waits)
 
     def _answered(self) -> None:
         if self.failing_since is not None:
             self.failing_since = None
             self.failures = 0
-            self.exhausted = False
+            self.breaker.answered()
 
     def _note(self, error: BaseException) -> None:
         if isinstance(error, _SILENT):

@@ -220,6 +220,8 @@ def _admit(
         qty=approval.qty,
         price=bought.reference_price,
         reference=desk.mark(bought.symbol),
+        volume=desk.feed.reference(bought.symbol).previous_volume,
+        previous=desk.mark_before(bought.symbol),
         signals=_signals(desk, candidate),
         now=desk.clock.now(),
     )

@@ -155,6 +155,11 @@ class Desk:
         """Return the last bar's close of a symbol [currency/share]."""
         return price_from_float(self.bars[symbol][-1].close)
 
+    def mark_before(self, symbol: str) -> Decimal | None:
+        """Return the close before the mark [currency/share]; None after the first bar."""
+        bars = self.bars[symbol]
+        return price_from_float(bars[-2].close) if len(bars) > 1 else None
+
     def exit_mark(self, position: Position) -> Decimal:
         """Return the mark of what is held, or its entry price before its first bar."""
         bars = self.bars.get(position.symbol)

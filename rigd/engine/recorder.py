@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rigd.core.emergencies import Effect, response_to
 from rigd.core.events import (
+    AlertRaised,
     CandidateJudged,
     Command,
     CommandObeyed,
@@ -76,6 +77,7 @@ class Facts:
         self.resumed = False
         self.before_update = BotState.IDLE
         self.settings_changes: list[SettingsChanged] = []
+        self.alerts: set[tuple[str, str]] = set()
 
     def fold(self, record: Record) -> None:
         """Take in one record."""
@@ -128,6 +130,8 @@ class Facts:
             self.resumed = True
         elif isinstance(record, SettingsChanged):
             self.settings_changes.append(record)
+        elif isinstance(record, AlertRaised):
+            self.alerts.add((record.event, record.text))
 
     def rows(self, strategy: str, symbol: str, minute: int) -> Sequence[CandidateJudged]:
         """Return what is on record about a candidate of one bar, oldest first."""

@@ -21,6 +21,7 @@ from rigd.core.events import CancelIntent, RiskModeChanged
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, round_down
 from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
+from rigd.engine.confirming import confirm
 from rigd.engine.error_handler import captured
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def cancel(desk: Desk, order: Order, reason: str) -> None:
 
 
 async def drain(desk: Desk) -> None:
-    """Record every event that the broker has for us, in its order; then the trades they closed."""
+    """Record every event that the broker has for us; then closed trades, then what is certain."""
     events = desk.broker.poll()
     if events:
         missing = False
@@ -135,6 +136,7 @@ async def drain(desk: Desk) -> None:
         if missing or _fills_missing(desk, events):
             await _pull_fills(desk)
     record_closed(desk)
+    confirm(desk)
 
 
 def take_fill(desk: Desk, fill: Fill) -> FillRecorded | None:

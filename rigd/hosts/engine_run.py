@@ -32,6 +32,7 @@ from rigd.engine import watchdog
 from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
+from rigd.hosts.fundamentals import online_fundamentals
 from rigd.hosts.kill_access import KillAccess, leave_access
 from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.pinning import PinnedCode
@@ -402,9 +403,12 @@ class EngineRun:
 
     def _sources(self) -> Sources:
         """Return who knows what the filters ask: metrics beside the bars, the bot's own rate."""
-        known, identity = self.plan.fundamentals, self._bot.identity_file
+        day, clock, identity = self.plan.day.day, self._clock, self._bot.identity_file
+        known = self.plan.fundamentals or online_fundamentals(
+            self._bot, self.plan.settings, day, clock
+        )
         return Sources(
-            fundamentals=DayCache(known, self._registry, self.plan.day.day) if known else None,
+            fundamentals=DayCache(known, self._registry, day, clock) if known else None,
             risk_free=RiskFree(
                 jurisdiction=identity.jurisdiction_code, rate=identity.risk_free_rate()
             ),

@@ -21,9 +21,10 @@ from rigd.market.files import BarFolder
 from rigd.market.providers.universe import UniverseFolder
 from rigd.market.sample import SAMPLE_DAY, sample_feed
 from rigd.market.stamps import BarStamp
+from rigd.net.breaker import Breaker, Patience
 from rigd.net.calls import Calls
+from rigd.net.policies import POLICIES, Service
 from rigd.net.rate import RateLimit
-from rigd.net.retry import Backoff
 from rigd.reporting.logs import tell_universe
 from rigd.reporting.telling import Level
 from rigd.screener import blocklist, versions
@@ -128,9 +129,12 @@ def sources(bot: Bot, asked: Sequence[UniverseProvider], clock: ControlClock) ->
             Calls(
                 f"{bot.identity} {provider.name}",
                 clock=clock,
-                backoff=Backoff(limit=bot.settings.api_retry_limit),
+                backoff=POLICIES[Service.API].backoff(bot.settings.api_retry_limit),
                 rate=RateLimit((), clock),
                 draws=Draws(_SEED),
+                breaker=Breaker(
+                    provider.name, clock, Patience(failures=1 + bot.settings.api_retry_limit)
+                ),
             ),
         )
         for provider in asked

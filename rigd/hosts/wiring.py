@@ -259,7 +259,8 @@ async def open_session(
     settings = what.settings
     if isinstance(started, SessionStarted):
         settings = hot.as_recorded(started.settings, started.config_digest)
-    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit)
+    draws = Draws(settings.simulation_seed)
+    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit, draws)
     defense = DefenseMode(
         settings=settings,
         session=f"{day.day.isoformat()}_{start.number}",

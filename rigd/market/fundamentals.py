@@ -16,18 +16,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rigd.core.errors import DataError
 from rigd.core.readings import Fundamentals
 from rigd.core.values import require_symbol
+from rigd.net.cache import SessionCache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from rigd.core.ports import FundamentalsSource
+    from rigd.core.ports import Clock, FundamentalsSource
+    from rigd.net.cache import Usage
 
 WRITER = "rigd.market.fundamentals"
 CACHE = "fundamentals.json"
 """The cache's name in the output table."""
 FILE = "fundamentals.json"
 """The file's name in a folder of data."""
+
+TTL_S = 86_400.0
+"""How long an answer is good, beside being the day's [s]."""
+MAX_BYTES = 4_000_000
+"""The most that a day's answers take: about 30,000 symbols [bytes]."""
 
 METRICS = {
     "pe_ratio": "peNormalizedAnnual",
@@ -78,7 +85,7 @@ class DayCache:
     """Asks a source once per symbol and day, and keeps the answers in the day's cache file.
 
     What another process fetched from the same source on the day is used; a file that cannot be read
-    is fetched anew, for a cache holds nothing that cannot be had again.
+    is fetched anew.
 
     Parameters
     ----------
@@ -88,29 +95,58 @@ class DayCache:
         The door to the cache file of `day`.
     day
         The exchange day, which is also the UTC date of its trading.
+    clock
+        The control clock, by which an answer grows old.
     """
 
-    __slots__ = ("_day", "_door", "_known", "_source", "label")
+    __slots__ = ("_cache", "_day", "_source", "label")
 
-    def __init__(self, source: FundamentalsSource, door: CacheDoor, day: date) -> None:
+    def __init__(
+        self, source: FundamentalsSource, door: CacheDoor, day: date, clock: Clock
+    ) -> None:
         self.label = source.label
         self._source = source
-        self._door = door
         self._day = day
-        self._known: dict[str, Fundamentals] | None = None
+        self._cache = SessionCache(
+            clock,
+            ttl_s=TTL_S,
+            max_bytes=MAX_BYTES,
+            shelf=_DayFile(door),
+            head={"date": day.isoformat(), "source": source.label},
+            rows_name="symbols",
+        )
 
     def fundamentals(self, symbol: str, day: date) -> Fundamentals:
         """Return a symbol's metrics; another day than the cache's is asked of the source."""
         if day != self._day:
             return self._source.fundamentals(symbol, day)
-        if self._known is None:
-            self._known = _kept(self._door.read(CACHE), day, self.label)
-        found = self._known.get(symbol)
-        if found is None:
-            found = self._source.fundamentals(symbol, day)
-            self._known[symbol] = found
-            self._door.write(CACHE, _cache_bytes(self._known, day, self.label), writer=WRITER)
-        return found
+        row = self._cache.get(symbol)
+        known = _of_row(symbol, row) if row is not None else None
+        if known is None:
+            known = self._source.fundamentals(symbol, day)
+            self._cache.put(symbol, _row_of(known))
+        return known
+
+    def usage(self) -> Usage:
+        """Return what the cache holds, its size and how often it knew the answer."""
+        return self._cache.usage()
+
+
+class _DayFile:
+    """The cache file of one day as `rigd.net.cache.Shelf`."""
+
+    __slots__ = ("_door",)
+
+    def __init__(self, door: CacheDoor) -> None:
+        self._door = door
+
+    def read(self) -> bytes:
+        """Return its content, blank when it does not exist."""
+        return self._door.read(CACHE)
+
+    def write(self, content: bytes) -> None:
+        """Replace it atomically."""
+        self._door.write(CACHE, content, writer=WRITER)
 
 
 def metrics_of(symbol: str, named: Mapping[str, Any], *, dated: date, source: str) -> Fundamentals:
@@ -187,33 +223,18 @@ def _number(symbol: str, name: str, value: object) -> float | None:
     return float(value)
 
 
-def _kept(content: bytes, day: date, label: str) -> dict[str, Fundamentals]:
-    """Return what a cache file holds of a day and a source; nothing when it is broken."""
+def _of_row(symbol: str, row: Mapping[str, Any]) -> Fundamentals | None:
+    """Return the metrics in a row of the cache; None when it is malformed."""
     try:
-        held = json.loads(content)
-        if (held["date"], held["source"]) != (day.isoformat(), label):
-            return {}
-        return {
-            symbol: metrics_of(
-                symbol,
-                row,
-                dated=date.fromisoformat(row["dated"]),
-                source=str(row["source"]),
-            )
-            for symbol, row in held["symbols"].items()
-        }
-    except (AttributeError, KeyError, TypeError, ValueError, DataError):
-        return {}
+        dated = date.fromisoformat(row["dated"])
+        return metrics_of(symbol, row, dated=dated, source=str(row["source"]))
+    except (KeyError, TypeError, ValueError, DataError):
+        return None
 
 
-def _cache_bytes(known: Mapping[str, Fundamentals], day: date, label: str) -> bytes:
-    rows = {
-        symbol: {
-            "dated": each.dated.isoformat(),
-            "source": each.source,
-            **{name: getattr(each, field) for field, name in METRICS.items()},
-        }
-        for symbol, each in known.items()
+def _row_of(known: Fundamentals) -> dict[str, Any]:
+    return {
+        "dated": known.dated.isoformat(),
+        "source": known.source,
+        **{name: getattr(known, field) for field, name in METRICS.items()},
     }
-    content = {"date": day.isoformat(), "source": label, "symbols": rows}
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"

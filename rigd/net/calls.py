@@ -1,17 +1,22 @@
-"""Ask one service: within its rate, again after a failure with growing random waits, counted."""
+"""Ask one service: within its rate, again after a failure with growing random waits, counted.
+
+A service that keeps failing is left alone for a while, where a breaker was handed in.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from rigd.core.errors import NetworkError, RateLimited, Unavailable
+from rigd.core.errors import NetworkError, RateLimited, RigdError, Unavailable
+from rigd.net.breaker import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rigd.core.draws import Draws
     from rigd.core.ports import ControlClock
+    from rigd.net.breaker import Breaker
     from rigd.net.rate import RateLimit
     from rigd.net.retry import Backoff
 
@@ -46,10 +51,13 @@ class Calls:
         Keyed randomness: the same seed waits the same times.
     patience_s
         The longest single wait [s].
+    breaker
+        Leaves the service alone while it keeps failing; None for none.
     """
 
     __slots__ = (
         "_backoff",
+        "_breaker",
         "_clock",
         "_draws",
         "_patience_s",
@@ -68,8 +76,10 @@ class Calls:
         rate: RateLimit,
         draws: Draws,
         patience_s: float = PATIENCE_S,
+        breaker: Breaker | None = None,
     ) -> None:
         self.service = service
+        self._breaker = breaker
         self._clock = clock
         self._backoff = backoff
         self._rate = rate
@@ -96,23 +106,46 @@ class Calls:
         Raises
         ------
         RigdError
-            The last error of `RETRYABLE` when the limit or the patience is reached, any other one
-            at once.
+            The last error of `RETRYABLE` when the limit or the patience is reached or the breaker
+            opens, any other one at once; NetworkError while the breaker is open.
         """
         attempt = 0
         while True:
             self._require_quota()
+            if self._breaker is not None:
+                self._breaker.admit()
             self._rate.take()
             self.asked += 1
             try:
-                return request()
+                return self._attempt(request)
             except RETRYABLE as error:
                 self.failed += 1
                 wait_s = self._wait_s(attempt, error)
-                if attempt >= self._backoff.limit or wait_s > self._patience_s:
+                opened = self._breaker is not None and self._breaker.state is State.OPEN
+                if attempt >= self._backoff.limit or wait_s > self._patience_s or opened:
                     raise
                 self._clock.sleep(wait_s)
             attempt += 1
+
+    def _attempt(self, request: Callable[[], _T]) -> _T:
+        """Make one attempt and tell the breaker of it: a refusal is an answer, silence is none."""
+        if self._breaker is None:
+            return request()
+        answered = False
+        try:
+            answer = request()
+            answered = True
+        except RETRYABLE:
+            raise
+        except RigdError:
+            answered = True
+            raise
+        finally:
+            if answered:
+                self._breaker.answered()
+            else:
+                self._breaker.failed()
+        return answer
 
     def _require_quota(self) -> None:
         wait_s = self._rate.wait_s()

@@ -58,6 +58,7 @@ async def retried(
     clock: ControlClock,
     retryable: tuple[type[BaseException], ...],
     failed: Callable[[BaseException], None] = lambda _: None,
+    fraction: Callable[[], float] = lambda: 1.0,
 ) -> _T:
     """Ask until there is an answer, at most ``1 + backoff.limit`` times.
 
@@ -73,6 +74,9 @@ async def retried(
         The errors after which asking again is safe; any other one ends it at once.
     failed
         Told of each retryable error.
+    fraction
+        Returns how much of the next wait is waited, from 0 to 1: a keyed draw for full jitter, so
+        that many bots do not come back in step.
 
     Returns
     -------
@@ -92,7 +96,7 @@ async def retried(
             failed(error)
             if attempt >= backoff.limit:
                 raise
-            wait_s = backoff.wait_s(attempt)
+            wait_s = backoff.wait_s(attempt) * fraction()
             if isinstance(error, RateLimited):
                 asked_s = (error.retry_at - clock.now()).total_seconds()
                 wait_s = min(max(wait_s, asked_s), backoff.longest_s)

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rigd.core.clock import require_utc
 from rigd.core.errors import ConfigError
@@ -28,6 +28,9 @@ PER_MINUTE = 60
 PER_SESSION = 200
 PER_SYMBOL_AND_MINUTE = 3
 """Orders that increase risk (SPEC §4)."""
+
+SPIKE = Decimal("0.2")
+"""The largest move from one bar's close to the next on which an order may rest (FAULTS T05)."""
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -58,6 +61,8 @@ class DoorVerdict:
 class DoorLimits:
     """The caps of one order: quantity [shares], notional [currency], price collar [fraction].
 
+    `volume_share` is the largest part of the symbol's daily volume [fraction].
+
     Raises
     ------
     ConfigError
@@ -67,9 +72,10 @@ class DoorLimits:
     max_quantity: Decimal
     max_notional: Decimal
     collar: Decimal
+    volume_share: Decimal
 
     def __post_init__(self) -> None:
-        for name in ("max_quantity", "max_notional", "collar"):
+        for name in ("max_quantity", "max_notional", "collar", "volume_share"):
             value = getattr(self, name)
             if not (value.is_finite() and value > 0):
                 msg = f"last door: {name} must be positive and finite, was {value}"
@@ -82,6 +88,7 @@ def door_limits(settings: Settings) -> DoorLimits:
         max_quantity=settings.max_order_quantity,
         max_notional=settings.max_order_notional,
         collar=settings.price_collar_pct,
+        volume_share=settings.max_order_adv_pct,
     )
 
 
@@ -132,6 +139,8 @@ class LastDoor:
         signals: int,
         now: datetime,
         side: Side = Side.BUY,
+        volume: float | None = None,
+        previous: Decimal | None = None,
     ) -> DoorVerdict:
         """Answer whether an order may go to the broker, and count it when it may.
 
@@ -147,6 +156,12 @@ class LastDoor:
             Signals of the session so far, this order's own included.
         now
             The instant, UTC, on the clock that the rates are measured by.
+        volume
+            The symbol's daily volume [shares]; None where it is not known, which is a matter of the
+            candidate's limits.
+        previous
+            The close before the one that `reference` is or rests on [currency/share]; None for the
+            first.
 
         Returns
         -------
@@ -156,7 +171,7 @@ class LastDoor:
         """
         if not side.opens:
             return DoorVerdict(verdict=_verdict(True, "not_applicable", f"{side} reduces risk"))
-        answer = self._refusal(symbol, qty, price, reference, signals, now)
+        answer = self._refusal(symbol, qty, price, reference, signals, now, volume, previous)
         if answer is not None:
             return answer
         self._count(now, symbol)
@@ -170,12 +185,16 @@ class LastDoor:
         reference: Decimal,
         signals: int,
         now: datetime,
+        volume: float | None,
+        previous: Decimal | None,
     ) -> DoorVerdict | None:
         """Return the first no, or None."""
         try:
             return (
                 self._check_runaway(signals)
                 or self._check_order(qty, price, reference)
+                or self._check_volume(qty, volume)
+                or _check_spike(reference, previous)
                 or self._check_rates(symbol, require_utc(now))
             )
         except MemoryError:
@@ -204,6 +223,15 @@ class LastDoor:
             return _no("price_collar", f"{found}, allowed {plain(limits.collar)}")
         return None
 
+    def _check_volume(self, qty: Decimal, volume: float | None) -> DoorVerdict | None:
+        if volume is None:
+            return None
+        most = self._limits.volume_share * Decimal(volume)
+        if not (most.is_finite() and qty <= most):
+            share = plain(self._limits.volume_share)
+            return _no("volume_share", f"{plain(qty)} > {share} of {volume:.0f} a day")
+        return None
+
     def _check_rates(self, symbol: str, now: datetime) -> DoorVerdict | None:
         while self._recent and self._recent[0][0] <= now - MINUTE:
             self._recent.popleft()
@@ -223,6 +251,18 @@ class LastDoor:
         self._recent.append((at, symbol))
 
 
+def _check_spike(reference: Decimal, previous: Decimal | None) -> DoorVerdict | None:
+    """Refuse a price that leapt from one bar to the next: it is more likely wrong than right."""
+    if previous is None:
+        return None
+    if not (previous.is_finite() and previous > ZERO):
+        return _no("not_a_number", f"the close before {reference} was {previous}")
+    if not abs(reference - previous) <= SPIKE * previous:
+        found = f"{plain(reference)} after {plain(previous)}"
+        return _no("price_spike", f"{found}, allowed {plain(SPIKE)}")
+    return None
+
+
 def self_check(settings: Settings) -> SelfCheck:
     """Check that the door refuses an order over each cap, and one without a signal.
 
@@ -239,21 +279,23 @@ def self_check(settings: Settings) -> SelfCheck:
     limits = door_limits(settings)
     one, over = Decimal(1), Decimal("1.000001")
     now = datetime(2000, 1, 1, tzinfo=UTC)
-    # Quantity, price, reference, signals; prices so small or large that no other cap comes first.
+    # Prices so small or large that no other cap comes first.
     cheap = limits.max_notional / (limits.max_quantity * 4)
-    orders = {
-        "max_quantity": (limits.max_quantity * over, cheap, cheap, 1),
-        "max_notional": (one, limits.max_notional * over, limits.max_notional * over, 1),
-        "price_collar": (one, cheap * (one + limits.collar) * over, cheap, 1),
-        "orders_exceed_signals": (one, cheap, cheap, 0),
-        "not_a_number": (one, Decimal("NaN"), cheap, 1),
+    most = limits.max_notional * over
+    sound: dict[str, Any] = {"qty": one, "price": cheap, "reference": cheap, "signals": 1}
+    orders: dict[str, dict[str, Any]] = {
+        "max_quantity": {"qty": limits.max_quantity * over},
+        "max_notional": {"price": most, "reference": most},
+        "price_collar": {"price": cheap * (one + limits.collar) * over},
+        "volume_share": {"volume": float(one / (limits.volume_share * over))},
+        "price_spike": {"previous": cheap / ((one + SPIKE) * over)},
+        "orders_exceed_signals": {"signals": 0},
+        "not_a_number": {"price": Decimal("NaN")},
     }
     passed = [
         name
-        for name, (qty, price, reference, signals) in orders.items()
-        if LastDoor(limits)
-        .admit(symbol="X", qty=qty, price=price, reference=reference, signals=signals, now=now)
-        .allow
+        for name, changes in orders.items()
+        if LastDoor(limits).admit(symbol="X", now=now, **(sound | changes)).allow
     ]
     caps = f"{plain(limits.max_quantity)} shares, {plain(limits.max_notional)} per order"
     detail = f"let through: {', '.join(passed)}" if passed else caps

@@ -168,6 +168,11 @@ class Home:
         return self.root / "env"
 
     @property
+    def users(self) -> Path:
+        """The users' database (document 090)."""
+        return self.env / "databases" / "SYSTEM_USERS.db"
+
+    @property
     def runs(self) -> Path:
         """Everything that a run leaves behind."""
         runs = self.root / "runs"

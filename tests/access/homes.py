@@ -29,8 +29,7 @@ class House:
         self.home = Home(root)
         self.clock = FakeClock()
         self.registry = Registry(self.home)
-        path = root / "env/databases/SYSTEM_USERS.db"
-        self.database = open_database(path, wal_reserve=False, secret=True)
+        self.database = open_database(self.home.users, wal_reserve=False, secret=True)
         numbers = count()
         self.users = Users(
             self.database,

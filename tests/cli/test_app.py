@@ -18,6 +18,8 @@ COMMANDS = (
     ("tuning",),
     ("doctor",),
     ("test",),
+    ("backtest",),
+    ("compare",),
     ("chaos",),
     ("crashmatrix",),
     ("powerloss",),
@@ -45,6 +47,13 @@ COMMANDS = (
     ("universe", "blocklist", "list"),
     ("universe", "blocklist", "add"),
     ("universe", "blocklist", "remove"),
+    ("users", "list"),
+    ("users", "add"),
+    ("users", "role"),
+    ("users", "disable"),
+    ("users", "enable"),
+    ("users", "remove"),
+    ("users", "password"),
 )
 
 
@@ -88,6 +97,7 @@ ON_A_HOME = (
     ("verify",),
     ("why", "FB"),
     ("tuning",),
+    ("compare",),
     ("doctor",),
     ("build", "check"),
     ("config", "check"),

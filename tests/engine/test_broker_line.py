@@ -9,10 +9,12 @@ from decimal import Decimal
 import pytest
 
 from rigd.core.clock import MarketClock
+from rigd.core.draws import Draws
 from rigd.core.errors import OrderRejected, OutcomeUnknown, RateLimited, Unavailable
 from rigd.core.orders import OrderRequest
 from rigd.core.values import Side
 from rigd.engine.broker_line import BrokerLine
+from rigd.net.breaker import State
 from tests.fakes.broker import START, FakeBroker
 from tests.fakes.clock import FakeClock
 
@@ -128,3 +130,35 @@ def test_the_rest_is_the_brokers_own() -> None:
     assert len(case.line.poll()) == 1
     asyncio.run(case.line.close())
     assert not case.broker.connected
+
+
+def test_the_waits_are_drawn_below_their_bounds_and_a_seed_repeats_them() -> None:
+    """N1: full jitter on reads of the broker: 0 to 0.5, 1 and 2 s."""
+
+    def slept(seed: int) -> list[float]:
+        case = Case()
+        case.line = BrokerLine(case.broker, case.market, case.clock, 3, Draws(seed))
+        case.broker.down = True
+        with pytest.raises(Unavailable):
+            asyncio.run(case.line.account())
+        return case.clock.slept
+
+    assert slept(1) == slept(1) != slept(2)
+    for seed in range(30):
+        found = slept(seed)
+        assert len(found) == 3
+        assert all(0.0 < wait < bound for wait, bound in zip(found, (0.5, 1.0, 2.0), strict=True))
+
+
+def test_an_open_breaker_lets_cancels_and_reads_through() -> None:
+    """C45: what closes risk is never kept back; each goes out once, and an answer closes it."""
+    case = Case(retries=0)
+    case.broker.down = True
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            asyncio.run(case.line.cancel("A"))
+    assert case.broker.count("cancel") == 4
+    assert case.line.breaker.state is State.HALF_OPEN
+    case.broker.down = False
+    asyncio.run(case.line.cancel("A"))
+    assert case.line.breaker.state is State.CLOSED

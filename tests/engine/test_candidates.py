@@ -26,7 +26,7 @@ from rigd.core.events import (
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import OrdStatus, Purpose
-from rigd.core.values import Bar
+from rigd.core.values import Bar, Reference
 from rigd.engine import candidates
 from rigd.hosts import wiring
 from rigd.reporting.logs import session_logs
@@ -405,6 +405,25 @@ def test_the_last_door_turns_an_order_away_for_the_window() -> None:
     assert entries(run) == []
     assert judged(run, "AAA", 25)[-1] == ("risk", "rejected", "max_quantity")
     assert judged(run, "AAA", 26) == []
+
+
+def test_an_order_rests_on_no_leap_of_the_price() -> None:
+    """FAULTS T05: a close 100 times the last one, as cents for dollars, buys nothing."""
+    rows = breaking(0.10, [])
+    rows[25] = Bar(25, 50.0, 5_000.0, 50.0, 5_000.0, 1000.0)
+    run = world({"AAA": rows}, max_order_notional="1000000", max_price="10000").run()
+    assert judged(run, "AAA", 25)[-1] == ("risk", "rejected", "price_spike")
+    assert run.intents == []
+
+
+def test_an_order_is_a_small_part_of_a_days_volume() -> None:
+    """FAULTS X01: at most MAX_ORDER_ADV_PCT of the volume that is known."""
+    for share, reason in (("0.00001", "volume_share"), ("1", "ok")):
+        run = world({"AAA": breaking(0.10, [25])}, max_order_adv_pct=share)
+        run.feed = run.feed.with_known({"AAA": Reference(previous_volume=600_000.0)})
+        run.run()
+        assert judged(run, "AAA", 25)[-1][2] == reason
+        assert bool(run.intents) is (reason == "ok")
 
 
 def test_a_runaway_loop_of_orders_halts() -> None:

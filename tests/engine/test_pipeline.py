@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from rigd.core.errors import DataError
 from rigd.core.events import ErrorCaptured, PoolRanked, SliceDone, WindowClosed
-from rigd.core.values import PoolEntry
+from rigd.core.orders import Purpose
+from rigd.core.values import STRATEGIES, Direction, PoolEntry
 from rigd.engine import pipeline
 from rigd.engine.recorder import STRATEGY_OFF
 from rigd.hosts import wiring
+from rigd.reporting.telling import Memory, tell
 from tests.engine.test_candidates import breaking, entries, world
 from tests.engine.test_session import FRIDAY, assert_sound
 from tests.engine.world import Table, World, real_bars, settings
@@ -149,3 +152,61 @@ def test_a_signal_of_the_analysis_counts_for_nothing_though_the_pool_is_known() 
         if slice_.minute <= last + 1
     }
     assert [minute for minute, any_ in signalled.items() if any_] == [last, last + 1]
+
+
+def test_every_strategy_gives_the_same_type_of_signal() -> None:
+    """INVENTORY N14: a number whose sign is the direction, from each of the three, to the order."""
+    signals: dict[tuple[str, str, int], float] = {}
+
+    def heard(session) -> None:
+        for runner in session.desk.runners:
+            hear(runner)
+
+    def hear(runner) -> None:
+        real, name = runner.plan.strategy.entry, runner.name
+        symbols: dict[int, str] = {}
+
+        def entry(state, bar, params):
+            signal = real(state, bar, params)
+            owner = symbols.get(id(state)) or next(
+                symbol for symbol, known in runner.states.items() if known is state
+            )
+            signals[name, symbols.setdefault(id(state), owner), bar.minute] = signal
+            return signal
+
+        runner.plan = replace(runner.plan, strategy=replace(runner.plan.strategy, entry=entry))
+
+    day = date(2013, 10, 8)
+    shorts = {f"short_type_{name}": "ShortSell" for name in STRATEGIES}
+    run = World(
+        settings=settings(**shorts, max_trades="2", weights="0.5,0.5"),
+        bars=real_bars(day, "SPY", "IBM", "BAC"),
+        day=wiring.session_day(day),
+        filters=False,
+        on_session=heard,
+    ).run()
+    assert {type(signal) for signal in signals.values()} == {float}
+    ordered = [intent for intent in run.intents if intent.purpose is Purpose.ENTRY]
+    assert {intent.strategy for intent in ordered} == set(STRATEGIES)
+    for intent in ordered:
+        signal = signals[intent.strategy, intent.asked, intent.signal_minute]
+        assert signal != 0.0
+        assert intent.direction is (Direction.LONG if signal > 0 else Direction.SHORT)
+    assert len({intent.direction for intent in ordered}) == 2
+
+
+def test_the_same_fault_is_handled_and_told_alike_in_every_strategy() -> None:
+    """INVENTORY N14: one record, one log row and one consequence; they differ by its name alone."""
+    captured, rows = set(), set()
+    for name in STRATEGIES:
+        run = run_with(breaks(name, 0, ZeroDivisionError("x")))
+        (record,) = run.journal.records(ErrorCaptured)
+        assert record.strategy == name
+        captured.add(replace(record, strategy="", raw_exception=""))
+        told = tell(record, Memory())
+        assert told is not None
+        rows.add((told.event, told.level, told.message, *told.cells, *told.details))
+        assert name not in {trade.strategy for trade in run.trades}
+        assert run.session.closed.exit_code == 0
+    assert len(captured) == 1
+    assert len(rows) == 1

@@ -73,10 +73,10 @@ def test_a_healthy_session_gives_no_report() -> None:
 def test_a_silent_broker_is_found_within_15_s_and_told_each_minute_until_it_answers() -> None:
     """S4: suspended within 15 s; SPEC §9a: alerts each minute; then one word that it is back."""
     kennel = Kennel(live=False, retries=3)
-    kennel.line.exhausted = True  # nothing but the time counts here
+    kennel.line.breaker.failed()  # one attempt: nothing but the time counts here
     kennel.broker.down = True
     kennel.ask()
-    kennel.line.exhausted = False
+    kennel.line.breaker.answered()
     found = []
     for second in range(1, 151):
         kennel.pass_time(1)

@@ -86,7 +86,7 @@ VENDORS = {
     "ofxtools": ("rigd/ledger/ofx.py",),
     "alpaca": (),
     "ib_insync": (),
-    "finnhub": (),
+    "finnhub": ("rigd/market/providers/finnhub.py",),
     "numba": ("rigd/hosts/kernels/",),
     "cryptography": ("rigd/vault/",),
     "bcrypt": ("rigd/access/passwords.py",),

@@ -20,6 +20,7 @@ from rigd.market.fundamentals import (
 )
 from rigd.store.paths import Home
 from rigd.store.registry import Registry
+from tests.fakes.clock import FakeClock
 from tests.fakes.sources import FakeFundamentals, sound
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ NAMED = {
     "beta": 1.1,
 }
 
-OTHER = b'{"dated": "2026-07-15", "source": "other", "peNormalizedAnnual": 1.0}'
+OTHER = (
+    b'{"dated": "2026-07-15", "source": "other", "peNormalizedAnnual": 1.0,'
+    b' "fetched_at": "2024-03-04T14:00:00Z"}'
+)
 
 
 def door(root: Path) -> Registry:
@@ -74,7 +78,7 @@ def test_the_second_question_of_a_day_asks_no_one(tmp_path: Path) -> None:
     """INVENTORY E20: a symbol is asked once a day, also by another process of the day."""
     source = FakeFundamentals()
     for _ in range(2):
-        cache = DayCache(source, door(tmp_path), DAY)
+        cache = DayCache(source, door(tmp_path), DAY, FakeClock())
         for _ in range(2):
             assert cache.fundamentals("IBM", DAY) == sound("IBM", DAY)
     assert source.asked == [("IBM", DAY)]
@@ -82,7 +86,9 @@ def test_the_second_question_of_a_day_asks_no_one(tmp_path: Path) -> None:
 
 def test_the_cache_lies_under_its_date(tmp_path: Path) -> None:
     """INVENTORY E20: runs/cache/fundamentals_{date}.json exists with the UTC date."""
-    DayCache(FakeFundamentals(pe_ratio=None), door(tmp_path), DAY).fundamentals("IBM", DAY)
+    DayCache(FakeFundamentals(pe_ratio=None), door(tmp_path), DAY, FakeClock()).fundamentals(
+        "IBM", DAY
+    )
     path = tmp_path / "runs" / "cache" / "fundamentals_2026-07-15.json"
     held = json.loads(path.read_text(encoding="utf-8"))
     assert held["symbols"]["IBM"]["peNormalizedAnnual"] is None
@@ -93,14 +99,14 @@ def test_the_cache_grows_by_symbol(tmp_path: Path) -> None:
     """What was fetched before stays when another symbol is fetched."""
     source = FakeFundamentals()
     for symbol in ("IBM", "SPY", "IBM"):
-        DayCache(source, door(tmp_path), DAY).fundamentals(symbol, DAY)
+        DayCache(source, door(tmp_path), DAY, FakeClock()).fundamentals(symbol, DAY)
     assert [symbol for symbol, _ in source.asked] == ["IBM", "SPY"]
 
 
 def test_a_failed_question_is_not_kept(tmp_path: Path) -> None:
     """An error reaches the filter and the next question asks again."""
     source = FakeFundamentals(error=NetworkError("no route"))
-    cache = DayCache(source, door(tmp_path), DAY)
+    cache = DayCache(source, door(tmp_path), DAY, FakeClock())
     with pytest.raises(NetworkError):
         cache.fundamentals("IBM", DAY)
     source.error = None
@@ -123,15 +129,41 @@ def test_a_cache_that_is_not_the_days_is_fetched_anew(tmp_path: Path, content: b
     files = door(tmp_path)
     files.write(CACHE, content, writer=WRITER)
     source = FakeFundamentals()
-    assert DayCache(source, files, DAY).fundamentals("IBM", DAY).pe_ratio == 15.0
-    assert DayCache(source, files, DAY).fundamentals("IBM", DAY).pe_ratio == 15.0
+    assert DayCache(source, files, DAY, FakeClock()).fundamentals("IBM", DAY).pe_ratio == 15.0
+    assert DayCache(source, files, DAY, FakeClock()).fundamentals("IBM", DAY).pe_ratio == 15.0
+    assert len(source.asked) == 1
+
+
+def test_an_answer_grows_old(tmp_path: Path) -> None:
+    """N9: a session that is taken up a day later asks again; before, it is not asked."""
+    source, clock = FakeFundamentals(), FakeClock()
+    for step, asked in ((0, 1), (86_399, 1), (1, 2)):
+        clock.advance(step)
+        cache = DayCache(source, door(tmp_path), DAY, clock)
+        cache.fundamentals("IBM", DAY)
+        assert len(source.asked) == asked
+    assert (cache.usage().rows, cache.usage().misses) == (1, 1)
+    assert 50 < cache.usage().size_bytes < 500
+
+
+def test_a_malformed_row_is_fetched_anew(tmp_path: Path) -> None:
+    """One row that makes no sense costs one question."""
+    files = door(tmp_path)
+    row = OTHER.replace(b"1.0", b'"high"')
+    files.write(
+        CACHE,
+        b'{"date": "2026-07-15", "source": "fake", "symbols": {"IBM": ' + row + b"}}",
+        writer=WRITER,
+    )
+    source = FakeFundamentals()
+    assert DayCache(source, files, DAY, FakeClock()).fundamentals("IBM", DAY).pe_ratio == 15.0
     assert len(source.asked) == 1
 
 
 def test_another_day_is_not_answered_from_the_cache(tmp_path: Path) -> None:
     """A cache holds one day."""
     source = FakeFundamentals()
-    cache = DayCache(source, door(tmp_path), DAY)
+    cache = DayCache(source, door(tmp_path), DAY, FakeClock())
     before = date(2026, 7, 14)
     assert cache.fundamentals("IBM", before).dated == before
     assert not (tmp_path / "runs").exists()

@@ -8,6 +8,7 @@ import pytest
 
 from rigd.core.draws import Draws
 from rigd.core.errors import DataError, NetworkError, RateLimited
+from rigd.net.breaker import Breaker, Patience, State
 from rigd.net.calls import Calls
 from rigd.net.rate import Quota, RateLimit
 from rigd.net.retry import Backoff
@@ -107,3 +108,19 @@ def test_repetitions_count_against_the_rate() -> None:
     began = clock.monotonic()
     calls(clock, quotas=(Quota(1, 10.0),)).ask(Service(*down(1)))
     assert clock.monotonic() - began == pytest.approx(10.0)
+
+
+def test_a_refusal_is_an_answer_to_the_breaker() -> None:
+    """N2: silence counts as a failure, a malformed or refused answer shows that somebody lives."""
+    clock = FakeClock()
+    breaker = Breaker("test", clock, Patience(failures=2, rest_s=60.0))
+    door = calls(clock, limit=0, breaker=breaker)
+    for error in (NetworkError("down"), DataError("malformed"), NetworkError("down")):
+        with pytest.raises(type(error)):
+            door.ask(Service(error))
+    assert breaker.state is State.CLOSED
+    with pytest.raises(NetworkError, match="down"):
+        door.ask(Service(*down(1)))
+    with pytest.raises(NetworkError, match="left alone"):
+        door.ask(Service())
+    assert door.asked == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from numpy.random import Generator, default_rng
 
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, DataError
+from rigd.core.money import price_from_float
 from rigd.core.values import Side
 from rigd.risk import last_door
 from rigd.risk.last_door import DoorLimits, LastDoor, door_limits, self_check
@@ -18,7 +21,9 @@ from tests.factories import settings
 
 D = Decimal
 START = datetime(2013, 10, 7, 13, 30, tzinfo=UTC)
-LIMITS = DoorLimits(max_quantity=D(100), max_notional=D(5_000), collar=D("0.05"))
+LIMITS = DoorLimits(
+    max_quantity=D(100), max_notional=D(5_000), collar=D("0.05"), volume_share=D("0.01")
+)
 
 
 def seconds(number):
@@ -47,6 +52,15 @@ def ask(door, **overrides):
         ({"qty": D(50), "price": D(99), "reference": D("100.01")}, "max_notional"),
         ({"price": D("105.01")}, "price_collar"),
         ({"price": D("94.99")}, "price_collar"),
+        ({"volume": 999.9}, "volume_share"),
+        ({"volume": 0.0}, "volume_share"),
+        ({"volume": float("nan")}, "volume_share"),
+        ({"previous": D("83.33")}, "price_spike"),
+        ({"previous": D("125.01")}, "price_spike"),
+        ({"previous": D(1)}, "price_spike"),
+        ({"previous": D(10_000)}, "price_spike"),
+        ({"previous": D(0)}, "not_a_number"),
+        ({"previous": D("NaN")}, "not_a_number"),
         ({"signals": 0}, "orders_exceed_signals"),
         ({"qty": D("NaN")}, "not_a_number"),
         ({"qty": D(0)}, "not_a_number"),
@@ -60,7 +74,7 @@ def ask(door, **overrides):
     ids=str,
 )
 def test_each_cap_turns_away_with_its_reason(order, reason):
-    """FAULTS §4.5 X01, X02: quantity, notional, collar and numbers that are none."""
+    """FAULTS X01, X02, T05: quantity, notional, collar, volume, spikes, numbers that are none."""
     answer = ask(LastDoor(LIMITS), **order)
     assert (answer.allow, answer.verdict.rule, answer.verdict.reason) == (
         False,
@@ -76,12 +90,16 @@ def test_each_cap_turns_away_with_its_reason(order, reason):
         {"qty": D(50)},
         {"price": D(105)},
         {"price": D(95)},
+        {"volume": 1_000.0},
+        {"volume": None},
+        {"previous": D("83.34")},
+        {"previous": D(125)},
         {"signals": 1},
     ],
     ids=str,
 )
 def test_an_order_on_a_cap_passes(order):
-    """SPEC §4: 100 shares, 5,000 and 5 % are still inside."""
+    """SPEC §4: 100 shares, 5,000 and 5 % are inside; so are 1 % of a day and a move by 20 %."""
     assert ask(LastDoor(LIMITS), **order).allow
 
 
@@ -178,17 +196,18 @@ def test_orders_of_the_future_still_count():
     assert ask(door, now=seconds(0)).verdict.reason == "second_rate"
 
 
-@pytest.mark.parametrize("name", ["max_quantity", "max_notional", "collar"])
+@pytest.mark.parametrize("name", ["max_quantity", "max_notional", "collar", "volume_share"])
 @pytest.mark.parametrize("value", [D(0), D(-1), D("NaN"), D("Infinity")])
 def test_a_door_without_a_cap_does_not_exist(name, value):
     """Caps must be positive and finite."""
-    caps = {"max_quantity": D(1), "max_notional": D(1), "collar": D(1)} | {name: value}
+    caps = {"max_quantity": D(1), "max_notional": D(1), "collar": D(1), "volume_share": D(1)}
+    caps[name] = value
     with pytest.raises(ConfigError, match=name):
         DoorLimits(**caps)
 
 
 def test_the_caps_come_from_the_settings():
-    """MAX_ORDER_QUANTITY, MAX_ORDER_NOTIONAL and PRICE_COLLAR_PCT, apart from strategy keys."""
+    """MAX_ORDER_QUANTITY, _NOTIONAL and _ADV_PCT, PRICE_COLLAR_PCT, apart from strategy keys."""
     chosen = settings(MAX_ORDER_QUANTITY="100", MAX_ORDER_NOTIONAL="5000")
     assert door_limits(chosen) == LIMITS
 
@@ -200,6 +219,8 @@ attempts = st.lists(
         st.decimals(min_value="1", max_value="300", places=2),
         st.decimals(min_value="0.9", max_value="1.1", places=3),
         st.floats(min_value=0, max_value=8),
+        st.floats(min_value=0, max_value=20_000),
+        st.decimals(min_value="0.6", max_value="1.6", places=3),
     ),
     max_size=120,
 )
@@ -210,7 +231,7 @@ attempts = st.lists(
 def test_no_sequence_of_orders_gets_past_a_cap_or_a_rate(orders, signals):
     """INVENTORY S8, FAULTS §4.5 X01, X03: counted apart, nothing beyond any cap is let through."""
     door, sent, at = LastDoor(LIMITS), [], 0.0
-    for symbol, qty, price, ratio, wait in orders:
+    for symbol, qty, price, ratio, wait, volume, leap in orders:
         at += wait
         reference = price * ratio
         answer = door.admit(
@@ -220,9 +241,13 @@ def test_no_sequence_of_orders_gets_past_a_cap_or_a_rate(orders, signals):
             reference=reference,
             signals=signals,
             now=seconds(at),
+            volume=volume,
+            previous=reference * leap,
         )
         if answer.allow:
             assert qty <= 100
+            assert float(qty) <= volume / 100
+            assert D("0.8") <= 1 / leap <= D("1.2")
             assert qty * price <= 5_000
             assert D("0.95") <= price / reference <= D("1.05")
             sent.append((seconds(at), symbol))
@@ -244,12 +269,53 @@ def test_a_strategy_that_fires_each_tick_gets_five_orders_in_the_first_second():
     assert passed == 5
 
 
+def spoilt(rng: Generator, price: float) -> float:
+    """A wrong price: no number, no price, a leap of 100 times, cents for dollars, a spike."""
+    return rng.choice([
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        0.0,
+        -price,
+        price * 100,
+        price / 100,
+        price * rng.uniform(1.21, 50),
+        price * rng.uniform(0.01, 0.79),
+    ])
+
+
+def test_of_a_hundred_thousand_ticks_no_bad_one_gets_an_order():
+    """FAULTS §4.3 T05: each tick asks for an order; the bad ones get none, the good ones do."""
+    rng, price, passed = default_rng(1), 50.0, 0
+    for _ in range(100_000):
+        previous, price = price, price * rng.uniform(0.99, 1.01)
+        bad = rng.random() < 0.5
+        told = spoilt(rng, price) if bad else price
+        try:
+            reference = price_from_float(told)
+        except DataError:
+            assert bad
+            continue
+        assert reference.is_finite()
+        answer = ask(
+            LastDoor(LIMITS),
+            qty=D("0.5"),
+            price=reference,
+            reference=reference,
+            previous=price_from_float(previous),
+        )
+        assert answer.allow is not bad
+        passed += answer.allow
+        price = min(max(price, 20.0), 80.0)
+    assert 45_000 < passed < 55_000
+
+
 def test_the_self_check_passes_with_the_defaults():
     """INVENTORY S13: the door refuses what it must before the session begins."""
     assert self_check(settings()).passed
 
 
-@pytest.mark.parametrize("method", ["_check_order", "_check_runaway"])
+@pytest.mark.parametrize("method", ["_check_order", "_check_runaway", "_check_volume"])
 def test_the_self_check_fails_when_a_check_is_broken(monkeypatch, method):
     """INVENTORY S13, S14: a door that lets everything through refuses the launch."""
     monkeypatch.setattr(LastDoor, method, lambda *_: None)
@@ -274,7 +340,7 @@ def test_other_caps_count_from_now_on_and_counters_stay() -> None:
     door = LastDoor(LIMITS)
     assert ask(door).allow
     before = door.sent
-    door.set_limits(DoorLimits(max_quantity=D(1), max_notional=D(5_000), collar=D("0.05")))
+    door.set_limits(replace(LIMITS, max_quantity=D(1)))
     assert not ask(door).allow
     door.set_limits(LIMITS)
     assert ask(door, now=seconds(300)).allow
