@@ -13,7 +13,7 @@ is told by `rare`, and is left to the session engine.
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -223,7 +223,11 @@ def pools_of(
 def _ranks(feed: DayFeed, plan: RunnableStrategy) -> bool:
     """Tell whether a minute with bars comes at which the pool is ranked."""
     first, last = plan.window.analysis_end - 1, plan.window.breakout_end
-    return any(first <= slice_.minute < last for slice_ in feed.slices(first))
+    for bars in feed.bars.values():
+        at = bisect_left(bars, first, key=_minute)
+        if at < len(bars) and bars[at].minute < last:
+            return True
+    return False
 
 
 def _pool(

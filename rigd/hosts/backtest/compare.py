@@ -133,9 +133,7 @@ def _plan(home: Home, bot: Bot, folder: Path, started: SessionStarted) -> Plan:
 
 
 def _asked(plan: Plan) -> tuple[str, ...]:
-    """Return the symbols that were candidates; empty when nothing was bought for others."""
-    if not plan.bought_only:
-        return ()
+    """Return the symbols that were candidates."""
     return tuple(symbol for symbol in plan.feed.symbols if symbol not in plan.bought_only)
 
 
