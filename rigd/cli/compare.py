@@ -5,8 +5,8 @@ from __future__ import annotations
 from rigd.cli.console import open_home, say, say_json, say_next
 from rigd.core.errors import ExitCode
 from rigd.core.money import CENT
+from rigd.hosts.backtest.clearance import code_digest
 from rigd.hosts.backtest.compare import compare_session
-from rigd.hosts.backtest.opening import code_digest
 from rigd.reporting.comparison import comparison_table, fields_of, total
 from rigd.reporting.session_summary import text_table
 

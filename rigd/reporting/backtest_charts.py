@@ -30,6 +30,8 @@ _LOADER = (
     "Bokeh.embed.embed_item(JSON.parse(s.textContent),s.dataset.chart)"
 )
 _DAY = 86_400_000
+_LEFT = 96
+"""Room for the numbers of every axis [pixels]."""
 
 
 def figures(days: Sequence[DayOf]) -> tuple[Any, Any, Any]:
@@ -66,11 +68,22 @@ def figures(days: Sequence[DayOf]) -> tuple[Any, Any, Any]:
     for value in values:
         peak = max(peak, value)
         fallen.append(value - peak)
-    below = frame(*span, height=160)
+    below = frame(*span, height=190)
     source = source_of({"time": times, "fall": fallen})
     below.varea_step(x="time", y1=0, y2="fall", source=source, fill_color=BAND, step_mode="after")
-    below.yaxis.axis_label = f"below the peak [{currency}]"
-    return curve, below, _trades(days, span, currency)
+    below.yaxis.axis_label = f"drawdown [{currency}]"
+    trades = _trades(days, span, currency)
+    _align(curve, below, trades)
+    return curve, below, trades
+
+
+def _align(*plots: Any) -> None:  # noqa: ANN401 - bokeh's own types
+    """Give figures plain numbers on their axes and one left edge."""
+    from bokeh.models import NumeralTickFormatter  # noqa: PLC0415 - heavy, wanted for plots only
+
+    for plot in plots:
+        plot.yaxis.formatter = NumeralTickFormatter(format="0,0.00")
+        plot.min_border_left = _LEFT
 
 
 def _trades(days: Sequence[DayOf], span: tuple[int, int], currency: str) -> Any:  # noqa: ANN401 - bokeh's own type

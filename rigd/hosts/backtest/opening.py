@@ -18,11 +18,11 @@ from rigd.core.readings import RiskFree
 from rigd.core.values import Profile
 from rigd.enhancements.contract import Sources
 from rigd.hosts import wiring
+from rigd.hosts.backtest.clearance import code_digest
 from rigd.hosts.backtest.history import History, load
 from rigd.hosts.backtest.played import Terms
 from rigd.hosts.bot import first_settings, is_provisioned, open_bot
 from rigd.market.sample import sample_feed
-from rigd.store.hashing import digest_tree
 
 if TYPE_CHECKING:
     from rigd.config.identity import IdentityFile
@@ -71,11 +71,6 @@ def terms_of(home: Home, request: BacktestRequest, config: str = "") -> Terms:
         code_digest=code_digest(),
         config_digest=digest(settings),
     )
-
-
-def code_digest() -> str:
-    """Return the SHA-256 over the package's code, as a session records it."""
-    return digest_tree(Path(__file__).resolve().parents[2], "**/*.py")
 
 
 def history_of(request: BacktestRequest, terms: Terms) -> History:

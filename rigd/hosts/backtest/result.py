@@ -214,7 +214,7 @@ class BacktestResult:
             ("Bot", str(self.terms.identity)),
             ("Data", self.history.label),
             ("Symbols", ", ".join(self.history.symbols)),
-            ("Sessions", f"{len(self.days)}: {how}"),
+            ("Sessions", f"{len(self.days)} ({how})"),
             ("Bars", f"{self.history.count:,}, {'compiled' if self.compiled else 'interpreted'}"),
             ("Opening cash", view.money_text(self.days[0].opening_cash, currency)),
             ("Closing cash", view.money_text(self.days[-1].closing_cash, currency)),

@@ -9,7 +9,8 @@ import pytest
 from rigd.config.digest import digest
 from rigd.config.sources import checkout
 from rigd.core.errors import ConfigError
-from rigd.hosts.backtest.opening import code_digest, history_of, terms_of, with_history
+from rigd.hosts.backtest.clearance import code_digest
+from rigd.hosts.backtest.opening import history_of, terms_of, with_history
 from rigd.hosts.backtest.request import BacktestRequest
 from rigd.hosts.bot import open_bot
 from rigd.store.paths import Home
