@@ -12,10 +12,11 @@ REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench-core lock clean
+.PHONY: help session lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
+	@echo "make lab          set up, then open JupyterLab for research on this machine"
 	@echo "make test         set up, then run every test, notebooks included"
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
@@ -30,6 +31,10 @@ help:
 session: $(STAMP)
 	$(BIN)/rigd build seal --reason "make session builds what it runs"
 	$(BIN)/rigd session
+
+lab: $(STAMP)
+	$(BIN)/rigd build seal --reason "make lab builds what it runs"
+	$(BIN)/rigd lab --browser
 
 test: tests test-notebooks
 

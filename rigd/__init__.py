@@ -5,7 +5,9 @@
 
 from rigd.core.lazy import LazyNames
 
-__all__ = ["__version__"]
+from rigd.hosts.magic import load_ipython_extension
+
+__all__ = ["__version__", "load_ipython_extension"]
 
 __version__ = "0.1.0"
 

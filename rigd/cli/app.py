@@ -508,7 +508,9 @@ def mapping_set(
 @flags_app.command("raise")
 def flags_raise(
     command_name: Annotated[str, typer.Argument(metavar="start|stop|kill")],
-    reason: Annotated[str, typer.Option(help="Why; goes into the flag and the audit log.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Why; goes into the flag and the record of the session that obeys.")
+    ] = "",
 ) -> None:
     """Raise a control flag for the running session."""
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
@@ -522,6 +524,39 @@ def flags_clear() -> None:
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.flags_clear())
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser on it.")] = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Open JupyterLab for research on this machine alone; its address is printed with its token."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.lab(port=port, browser=browser))
+
+
+@app.command()
+def run(
+    notebook: Annotated[str, typer.Argument(help="A notebook of notebooks/, such as review.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="A parameter that it declares; repeatable."),
+    ] = None,
+) -> None:
+    """Run a notebook by papermill; a parameter that it does not declare is refused before."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(notebook, changes or []))
+
+
+@app.command()
+def warm() -> None:
+    """Keep a warm parent until interrupted: runs of this home start from it, without imports."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warm())
 
 
 def _kill_at_once(arguments: list[str]) -> NoReturn:

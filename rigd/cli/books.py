@@ -12,6 +12,8 @@ from rigd.store.files import replace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rigd.store.paths import Home
+
 
 def check(*, as_json: bool) -> int:
     """Check the books; return 0 when they balance and their chain is whole, else 6."""
@@ -39,12 +41,21 @@ def export(form: str, out: Path | None) -> int:
         msg = f"--format must be one of {', '.join(books.FORMATS)}, was {form!r}"
         raise ConfigError(msg)
     bot = open_bot_of(open_home())
-    if out and out.resolve().is_relative_to(bot.home.env.resolve()):
-        msg = f"--out must lie outside env/, where keys and secrets are, was {out}"
-        raise ConfigError(msg)
+    if out:
+        _refuse_inside(bot.home, out)
     content = books.export_books(bot, form)
     path = out or bot.home.bot(bot.identity).ledgers / f"{bot.identity}.{form}"
     replace(path, content)
     say(f"{len(content)} bytes written to {path}")
     say_next("rigd ledger check")
     return int(ExitCode.OK)
+
+
+def _refuse_inside(home: Home, out: Path) -> None:
+    """Refuse a path among what the bot keeps: an export must write over no secret, no record."""
+    place = out.resolve()
+    kept = ((home.env, "env/, where keys and secrets are"), (home.runs, "runs/, where records are"))
+    for folder, what in kept:
+        if place.is_relative_to(folder.resolve()):
+            msg = f"--out must lie outside {what}, was {out}"
+            raise ConfigError(msg, fix="leave --out away: the export goes beside the books")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
+from rigd.core.lines import one_line
 from rigd.hosts import operator, operator_audit
 from rigd.hosts.bot import is_provisioned
 from rigd.hosts.latch import read_defense, read_latch
@@ -40,7 +41,9 @@ def risk_show() -> int:
     """Show the kill switch."""
     bot = open_bot_of(open_home())
     latch = read_latch(bot.home.bot(bot.identity).risk_state)
-    state = f"LATCHED: {latch.cause}: {latch.detail}" if latch.tripped else "not tripped"
+    state = (
+        f"LATCHED: {one_line(f'{latch.cause}: {latch.detail}')}" if latch.tripped else "not tripped"
+    )
     say(f"kill switch of {bot.identity}: {state}")
     say_next("rigd risk reset --reason '…'" if latch.tripped else "rigd session")
     return int(ExitCode.OK)
@@ -58,7 +61,7 @@ def defense_show() -> int:
     """Show defense mode."""
     bot = open_bot_of(open_home())
     state = read_defense(bot.home.bot(bot.identity).defense_state)
-    told = f"ON: {state.trigger}: {state.detail}" if state.on else "off"
+    told = f"ON: {one_line(f'{state.trigger}: {state.detail}')}" if state.on else "off"
     if bot.settings.defense_mode_active:
         told += "; DEFENSE_MODE_ACTIVE is true"
     say(f"defense mode of {bot.identity}: {told}")

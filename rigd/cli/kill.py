@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rigd.cli.console import CLOCK, IDS, open_home, say, say_json, say_next
 from rigd.core.errors import ExitCode
+from rigd.core.lines import one_line
 from rigd.hosts.kill import Kill, Verdict
 from rigd.hosts.kill_access import find_access
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     home = open_home()
     access = find_access(home, options.bot)
-    kill = Kill(home, access, CLOCK, IDS, tell=_tell, why=options.reason)
+    kill = Kill(home, access, CLOCK, IDS, tell=_tell, why=one_line(options.reason))
     try:
         killed = kill.run(options.patience or None)
     except KeyboardInterrupt:
@@ -72,10 +73,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bot", default="", help="the bot's identity; the home's own without it")
     parser.add_argument("--reason", default="", help="why; goes into flag, kill switch and audit")
     parser.add_argument(
-        "--patience", type=float, default=0.0, help="give up after so many seconds; 0: never"
+        "--patience", type=_seconds, default=0.0, help="give up after so many seconds; 0: never"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        msg = f"must be 0 or more seconds, was {text}"
+        raise argparse.ArgumentTypeError(msg)
+    return seconds
 
 
 def _as_fields(killed: Killed) -> dict[str, object]:

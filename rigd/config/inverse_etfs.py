@@ -22,7 +22,7 @@ from rigd.core.errors import ConfigError, Problem
 from rigd.core.values import require_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rigd.core.ports import Files
 
@@ -212,7 +212,13 @@ def keep_version(files: Files, table: InverseEtfs) -> None:
         files.replace(name, text_of(table).encode())
 
 
-def change_inverse_etfs(files: Files, changes: dict[str, str], dated: date) -> InverseEtfs:
+def change_inverse_etfs(
+    files: Files,
+    changes: dict[str, str],
+    dated: date,
+    *,
+    before: Callable[[InverseEtfs], None] = lambda _: None,
+) -> InverseEtfs:
     """Change pairs of a home's table; the version in force before is kept.
 
     Parameters
@@ -223,6 +229,8 @@ def change_inverse_etfs(files: Files, changes: dict[str, str], dated: date) -> I
         Symbol to inverse ETF; blank takes the symbol out.
     dated
         The day from which the new version holds.
+    before
+        Called with the new version when it is about to be written.
 
     Returns
     -------
@@ -234,17 +242,21 @@ def change_inverse_etfs(files: Files, changes: dict[str, str], dated: date) -> I
     ConfigError
         If the table would be wrong, or a symbol that is to be taken out is not in it.
     """
-    before = read_inverse_etfs(files)
-    pairs = dict(before.pairs)
+    old = read_inverse_etfs(files)
+    pairs = dict(old.pairs)
     absent = sorted(name for name, inverse in changes.items() if not inverse and name not in pairs)
     if absent:
         msg = f"{', '.join(absent)} must be in the table to be taken out"
         _refuse([msg], fix="rigd mapping show")
     merged = {name: inverse for name, inverse in (pairs | changes).items() if inverse}
-    table = InverseEtfs(
-        version=before.version + 1, dated=dated, pairs=tuple(sorted(merged.items()))
-    )
-    keep_version(files, before)
+    try:
+        table = InverseEtfs(
+            version=old.version + 1, dated=dated, pairs=tuple(sorted(merged.items()))
+        )
+    except ConfigError as error:
+        _refuse([each.message for each in error.problems], fix="rigd mapping set SPY=SH")
+    before(table)
+    keep_version(files, old)
     keep_version(files, table)
     files.replace(FILE, text_of(table).encode())
     return table

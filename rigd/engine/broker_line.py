@@ -2,7 +2,8 @@
 
 It keeps count of what the watchdog wants to know: since when the broker has not answered, and
 whether the repetitions were used up. Then its breaker is open: the watchdog lets no new risk in,
-while reads, cancels and exits still go out, each once (BROKERS §6.3).
+while reads, cancels and exits still go out, each once (BROKERS §6.3). Whatever passes, each
+repetition too, is in its trail.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from rigd.core.errors import (
     RateLimited,
     Unavailable,
 )
+from rigd.engine.api_trail import ApiTrail
 from rigd.net.breaker import Breaker, Patience, State
 from rigd.net.policies import policy_of
 from rigd.net.retry import Backoff, retried
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from rigd.core.draws import Draws
@@ -64,6 +66,8 @@ class BrokerLine:
         answered since, nothing is repeated again.
     draws
         Keyed randomness, by which each wait is drawn below its bound; None waits the bounds.
+    trail
+        Where the messages are kept; without one the line has its own.
     """
 
     def __init__(
@@ -73,7 +77,9 @@ class BrokerLine:
         control: ControlClock,
         retry_limit: int,
         draws: Draws | None = None,
+        trail: ApiTrail | None = None,
     ) -> None:
+        self.trail = ApiTrail() if trail is None else trail
         self._broker = broker
         self._market = market
         self._control = control
@@ -112,59 +118,69 @@ class BrokerLine:
 
     async def connect(self) -> None:
         """Open the connection."""
-        await self._broker.connect()
+        await self._follow("connect", {}, self._broker.connect())
 
     async def close(self) -> None:
         """Close it."""
-        await self._broker.close()
+        await self._follow("close", {}, self._broker.close())
 
     async def self_check(self) -> SelfCheck:
         """Check credentials, account and clock."""
-        return await self._broker.self_check()
+        return await self._follow("self_check", {}, self._broker.self_check())
 
     async def submit(self, request: OrderRequest) -> OrderSnapshot:
         """Send an order: exactly one attempt on the wire."""
-        return await self._send(self._broker.submit(request))
+        return await self._send("submit", {"order": request}, self._broker.submit(request))
 
     async def replace(self, cl_ord_id: str, new: OrderRequest) -> OrderSnapshot:
         """Replace a working order: exactly one attempt on the wire."""
-        return await self._send(self._broker.replace(cl_ord_id, new))
+        body = {"cl_ord_id": cl_ord_id, "order": new}
+        return await self._send("replace", body, self._broker.replace(cl_ord_id, new))
 
     async def cancel(self, cl_ord_id: str) -> CancelAck:
         """Ask to cancel an order; asked again when no answer came."""
-        return await self._ask(lambda: self._broker.cancel(cl_ord_id))
+        body = {"cl_ord_id": cl_ord_id}
+        return await self._ask("cancel", body, lambda: self._broker.cancel(cl_ord_id))
 
     async def find(self, cl_ord_id: str) -> OrderSnapshot | None:
         """Look an order up by our id."""
-        return await self._ask(lambda: self._broker.find(cl_ord_id))
+        body = {"cl_ord_id": cl_ord_id}
+        return await self._ask("find", body, lambda: self._broker.find(cl_ord_id))
 
     async def open_orders(self) -> list[OrderSnapshot]:
         """Return every working order of the account."""
-        return await self._ask(self._broker.open_orders)
+        return await self._ask("open_orders", {}, self._broker.open_orders)
 
     async def fills(self, since: datetime) -> list[Fill]:
         """Return every execution at or after `since`."""
-        return await self._ask(lambda: self._broker.fills(since))
+        return await self._ask("fills", {"since": since}, lambda: self._broker.fills(since))
 
     async def positions(self) -> list[BrokerPosition]:
         """Return the broker's positions."""
-        return await self._ask(self._broker.positions)
+        return await self._ask("positions", {}, self._broker.positions)
 
     async def account(self) -> Account:
         """Return the broker's count of the money."""
-        return await self._ask(self._broker.account)
+        return await self._ask("account", {}, self._broker.account)
 
     async def clock(self) -> BrokerClock:
         """Return the broker's time."""
-        return await self._ask(self._broker.clock)
+        return await self._ask("clock", {}, self._broker.clock)
 
     def poll(self) -> list[BrokerEvent]:
         """Return and forget the events that arrived."""
-        return self._broker.poll()
+        events = self._broker.poll()
+        self.trail.hear(events, self._market)
+        return events
 
-    async def _send(self, sent: Awaitable[OrderSnapshot]) -> OrderSnapshot:
+    async def _follow(self, call: str, body: Mapping[str, object], answer: Awaitable[_T]) -> _T:
+        return await self.trail.follow(call, body, self._market, answer)
+
+    async def _send(
+        self, call: str, body: Mapping[str, object], sent: Awaitable[OrderSnapshot]
+    ) -> OrderSnapshot:
         try:
-            snapshot = await sent
+            snapshot = await self._follow(call, body, sent)
         except OrderRejected:
             self._answered()
             raise
@@ -174,10 +190,12 @@ class BrokerLine:
         self._answered()
         return snapshot
 
-    async def _ask(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+    async def _ask(
+        self, call: str, body: Mapping[str, object], ask: Callable[[], Awaitable[_T]]
+    ) -> _T:
         try:
             answer = await retried(
-                ask,
+                lambda: self._follow(call, body, ask()),
                 backoff=self._once if self.exhausted else self._backoff,
                 clock=self._control,
                 retryable=_SILENT,

@@ -34,9 +34,9 @@ class BotStateFile:
         """Publish a state; one that is published already, or is no state, changes nothing."""
         if text == self._last or text not in set(BotState):
             return
-        self._last = text
         with Registry(self._home) as registry:
             registry.write("bot_state.txt", f"{text}\n".encode(), writer=WRITER)
+        self._last = text
 
     def step(self, state: BotState) -> None:
         """Publish the next state of a first start.

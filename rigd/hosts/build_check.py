@@ -21,7 +21,7 @@ from rigd.core.errors import ConfigError, Problem, RigdError
 from rigd.core.values import SelfCheck
 from rigd.ledger.alignment import chart_problems, schema_problems
 from rigd.store.files import SECRET_MODE, LocalFiles
-from rigd.store.hashing import hash_files
+from rigd.store.hashing import hash_files, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +54,14 @@ SEAL = "rigd build seal --reason '…'"
 _SHOWN = 5
 
 
-def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
+def seal(
+    home: Home,
+    *,
+    by: str,
+    reason: str,
+    code: Path | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> bool:
     """Put the build that lies there into the manifest.
 
     Parameters
@@ -65,6 +72,8 @@ def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
         Who seals it, and why; kept in the manifest.
     code
         The checkout; this package's own when None.
+    before
+        Called when it is about to be written, and only then.
 
     Returns
     -------
@@ -88,6 +97,7 @@ def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
         return False
     content = {"version": __version__, "by": by, "reason": reason, "files": files}
     text = json.dumps(content | {"digest": _digest(content)}, indent=1, sort_keys=True)
+    before()
     door.replace(MANIFEST, text.encode() + b"\n")
     return True
 
@@ -95,6 +105,62 @@ def seal(home: Home, *, by: str, reason: str, code: Path | None = None) -> bool:
 def is_sealed(home: Home) -> bool:
     """Tell whether a home has a manifest."""
     return _door(home).exists(MANIFEST)
+
+
+def sealed_build(home: Home) -> str:
+    """Return the digest of the build that was sealed; blank when none was, or the seal is broken.
+
+    Parameters
+    ----------
+    home
+        Whose manifest.
+
+    Returns
+    -------
+    str
+        As `build_of` gives it.
+    """
+    try:
+        files, problems = _sealed(_door(home))
+    except RigdError:
+        return ""
+    return "" if problems else _digest(files)
+
+
+def build_of(code: Path) -> str:
+    """Return the digest of the build that lies in a checkout.
+
+    Parameters
+    ----------
+    code
+        The checkout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over names and contents of all that is sealed.
+    """
+    return _digest(hash_files(code, SEALED))
+
+
+def stamp_of(code: Path) -> str:
+    """Return what changes whenever a file of the build is written; it reads no content.
+
+    Parameters
+    ----------
+    code
+        The checkout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over names, sizes and instants of all that is sealed.
+    """
+    looks = {name: (code / name).stat() for name in names_of(code, SEALED)}
+    return _digest({
+        name: [look.st_ino, look.st_size, look.st_mtime_ns, look.st_ctime_ns]
+        for name, look in looks.items()
+    })
 
 
 def checks(

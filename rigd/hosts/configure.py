@@ -87,7 +87,7 @@ def change_settings(
     _refuse_plaintext(bot)
     tree = bot.home.bot(bot.identity)
     make_folder(tree.root)
-    lock = SessionLock(tree.root / "config.lock", what="rigd config set", clock=clock)
+    lock = SessionLock(tree.config_lock, what="rigd config set", clock=clock)
     with lock, Registry(bot.home, bot.identity) as registry:
         text = read_text(bot.home, ENV_BOT)
         old = parse_env(text, source=bot.settings_source)
@@ -102,8 +102,7 @@ def change_settings(
         _refuse_fixed(old, new, running=running)
         if changes:
             _back_up(bot, secrets, generation)
-            _save(secrets, text, new, changes)
-            generation = secrets.generation(ENV_BOT)
+            generation = secrets.next_generation(ENV_BOT)
             fields = {
                 "bot": str(bot.identity),
                 "profile": bot.profile.value,
@@ -114,7 +113,9 @@ def change_settings(
                 "generation": generation,
                 "session_running": running,
             }
+            changed = _changed_text(text, new, changes)
             audit(registry, clock, "settings_changed", fields)
+            secrets.write(ENV_BOT, changed)
     return Configured(changes=changes, generation=generation, running=running)
 
 
@@ -164,9 +165,9 @@ def _back_up(bot: Bot, secrets: SecretStore, generation: int) -> None:
         remove(path)
 
 
-def _save(secrets: SecretStore, text: str, new: Settings, changes: tuple[hot.Change, ...]) -> None:
+def _changed_text(text: str, new: Settings, changes: tuple[hot.Change, ...]) -> bytes:
     changed = with_values(text, {key: after for key, _, after in changes})
     if parse_env(changed, source=f"env/{ENV_BOT}") != new:
         msg = "the changed text must read as the changed settings, it does not"
         raise LogicError(msg, fix="set fewer keys at once, and report it")
-    secrets.write(ENV_BOT, changed.encode())
+    return changed.encode()

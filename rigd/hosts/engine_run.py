@@ -14,7 +14,7 @@ from rigd.calendar.exchange import self_check as calendar_check
 from rigd.config import hot
 from rigd.config.inverse_etfs import keep_version
 from rigd.config.sources import checkout
-from rigd.core.clock import iso
+from rigd.core.clock import MarketClock, iso
 from rigd.core.errors import (
     AlreadyRunning,
     ConfigError,
@@ -29,12 +29,14 @@ from rigd.core.money import ZERO, notional, plain
 from rigd.core.readings import RiskFree
 from rigd.core.values import SelfCheck
 from rigd.engine import watchdog
+from rigd.engine.api_trail import ApiTrail
+from rigd.engine.broker_line import BrokerLine
 from rigd.enhancements.contract import Sources
 from rigd.hosts import finishing, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
 from rigd.hosts.fundamentals import online_fundamentals
 from rigd.hosts.kill_access import KillAccess, leave_access
-from rigd.hosts.latch import read_defense, read_latch, state_text
+from rigd.hosts.latch import begin_states, read_defense, read_latch, save_latch, state_text
 from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
@@ -47,6 +49,7 @@ from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
+from rigd.reporting.broker_api import ApiSession, BrokerApiLog
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.reporting.tuning import self_check as tuning_check
 from rigd.store import manifest
@@ -131,6 +134,8 @@ class EngineRun:
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
         self._on_close = ExitStack()
+        self._trail = ApiTrail()
+        self._api_log = BrokerApiLog(self._registry, self._api_session())
 
     def entries(self) -> Sequence[Entry]:
         """Return the journal so far."""
@@ -166,6 +171,12 @@ class EngineRun:
         with SessionLock(self._tree.lock, what=what, clock=self._clock):
             self._require_place()
             self._owner = True
+            begin_states(
+                self._tree,
+                self._bot.profile,
+                self._registry,
+                test_mode=self._bot.home.test_mode,
+            )
             self._epoch = self._lease.epoch = next_epoch(self._tree.epoch)
             self._lease.beat(Phase.STARTING)
             leave_access(self._bot.home, self._access())
@@ -247,9 +258,11 @@ class EngineRun:
     async def _trade(self, exchange: Link, ledger: Ledger) -> None:
         assert self._journal is not None  # noqa: S101 - opened by the caller
         broker = wiring.linked_broker(self.plan.settings, exchange, str(self._bot.identity))
-        await broker.connect()
+        line: Broker = self._line_before(broker)
         try:
-            self._session = await self._opened(broker, ledger)
+            await line.connect()
+            self._session = await self._opened(broker, line, ledger)
+            line = self._session.desk.broker
             for odd in self._flags.oddities():
                 note = NoteMade(topic="control", text=str(odd))
                 self._session.desk.recorder.record(note)
@@ -265,7 +278,16 @@ class EngineRun:
                 raise self._derived_failed
             self._save_latch(self._session.desk.kill_switch.state)
         finally:
-            await broker.close()
+            await line.close()
+            if self._derived_failed is None:
+                self._api_log.write(self._trail.take())
+
+    def _line_before(self, broker: Broker) -> BrokerLine:
+        """Return the way to the broker until the session has its own; both keep one trail."""
+        entries, settings = self.entries(), self.plan.settings
+        market = MarketClock(entries[-1].at if entries else self.plan.day.open)
+        limit = settings.api_retry_limit
+        return BrokerLine(broker, market, self._clock, limit, trail=self._trail)
 
     def _open_dry_run_log(self) -> tuple[DryRunLog, ...]:
         """Begin test_mode.log of a dry run; nothing otherwise."""
@@ -284,10 +306,10 @@ class EngineRun:
         own = dict(self._request.overrides)
         return SettingsWatch(self._bot, own, checkout() / "VERSION.md", self._clock, interval_s)
 
-    async def _opened(self, broker: Broker, ledger: Ledger) -> Session:
+    async def _opened(self, broker: Broker, line: Broker, ledger: Ledger) -> Session:
         """Open the session; a refused launch stands in the logs too (document 090)."""
         assert self._journal is not None  # noqa: S101 - opened by the caller
-        checks = (*self._checks(ledger), self._same_cash(ledger, await broker.account()))
+        checks = (*self._checks(ledger), self._same_cash(ledger, await line.account()))
         try:
             return await wiring.open_session(
                 self.plan,
@@ -297,6 +319,7 @@ class EngineRun:
                 self.commands,
                 checks,
                 self._settings_watch(),
+                self._trail,
             )
         except ConfigError:
             if self._projections is not None:
@@ -381,6 +404,15 @@ class EngineRun:
             sources=self._sources(),
         )
 
+    def _api_session(self) -> ApiSession:
+        return ApiSession(
+            key=self._key(),
+            bot=self._bot.identity,
+            profile=self._bot.profile,
+            test_mode=self.plan.test_mode,
+            log_format=self.plan.settings.log_format,
+        )
+
     def _require_newest(self) -> None:
         """Refuse to go on once another owner has taken the bot over (FAULTS K02)."""
         newest = current_epoch(self._tree.epoch)
@@ -436,6 +468,7 @@ class EngineRun:
         """Carry records over; beat and publish when due."""
         assert self._projections is not None  # noqa: S101 - opened before the session
         self._projections.advance()
+        self._api_log.write(self._trail.take())
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + self.plan.settings.heartbeat_interval_s
@@ -534,8 +567,7 @@ class EngineRun:
         return records.session_key(self.plan.day.day, self.place.number)
 
     def _save_latch(self, state: LatchState) -> None:
-        content = self._state_text(state)
-        self._registry.write("risk_state.json", content, writer="rigd.engine.session")
+        save_latch(self._registry, state, self._state_text(state))
 
     def _save_defense(self, state: DefenseState) -> None:
         content = self._state_text(state)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,13 @@ from rigd.core.lifecycle import BotState
 from rigd.hosts import supervisor
 from rigd.hosts.bot_state import BotStateFile
 from rigd.hosts.broker_door import port_of
-from rigd.hosts.latch import trip_latch
+from rigd.hosts.latch import note_kill, trip_latch
 from rigd.hosts.operator_audit import audit, name
 from rigd.hosts.sim_market import open_market
 from rigd.risk.kill_switch import Cause
 from rigd.store.control import ControlFolder
 from rigd.store.lease import Phase, read_lease
-from rigd.store.locks import SessionLock, read_owner
+from rigd.store.locks import Owner, SessionLock, holders, owner_of
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.kill_access import KillAccess
-    from rigd.store.locks import Owner
     from rigd.store.paths import Home
 
 WRITER = "rigd.hosts.kill"
@@ -159,8 +159,14 @@ class Kill:
         if self._is_served():
             asyncio.run(flattener.cancel_all())
         until = self._began + patience_s if patience_s is not None else float("inf")
-        if self._take_over(until, flag_lies=flag_lies):
-            self._write("kill switch", self._latch)
+        reason = self._take_over(until, flag_lies=flag_lies)
+        if reason:
+            flattener.outcome.problem = reason
+        else:
+            latched = self._write("kill switch", self._latch)
+            self._write("defense mode", self._note_kill)
+            if not (flag_lies or latched):
+                self._end_launcher()
             if self._never_traded():
                 return self._end(Flattening(verified=True))
             left = None if patience_s is None else until - self._clock.monotonic()
@@ -177,7 +183,7 @@ class Kill:
         """Tell whether there is no account: neither its truth file nor any session's journal."""
         if not self._is_simulated or self._home.sim_broker(self._access.account).exists():
             return False
-        return not any(self._tree.sessions.glob("*/journal.log"))
+        return not self._tree.journals()
 
     @property
     def _is_simulated(self) -> bool:
@@ -195,7 +201,7 @@ class Kill:
 
     # The owner of the bot.
 
-    def _take_over(self, until: float, *, flag_lies: bool) -> bool:
+    def _take_over(self, until: float, *, flag_lies: bool) -> str:
         """Become the bot's one owner: wait for an engine that obeys, end one that does not.
 
         Parameters
@@ -207,17 +213,15 @@ class Kill:
 
         Returns
         -------
-        bool
-            False when the patience is over and somebody else still owns the bot.
+        str
+            Blank; who still owns the bot when the patience is over.
         """
         if not self._tree.root.exists():
-            return True
+            return ""
         while True:
             reason = self._try_to_own(flag_lies=flag_lies)
-            if not reason:
-                return True
-            if self._clock.monotonic() >= until:
-                return False
+            if not reason or self._clock.monotonic() >= until:
+                return reason
             if self._waited() > CLOSE_S:
                 self._pending_owner(reason)
             self._clock.sleep(STEP_S)
@@ -225,17 +229,32 @@ class Kill:
     def _try_to_own(self, *, flag_lies: bool) -> str:
         """Take the session's lock, or say why not; end an owner that does not obey."""
         try:
-            self._lock.acquire(nameless=True)
+            if not self._lock.held:
+                self._lock.acquire(nameless=True)
         except AlreadyRunning as error:
-            owner = read_owner(self._tree.lock)
-            if owner is None or self._may_go_on(owner, flag_lies=flag_lies):
-                return error.message
-            if not supervisor.end_process(owner.process):
-                return f"{owner} cannot be ended by this user"
-            return f"{owner} was hung and is ended"
+            reason, owner = error.message, owner_of(self._tree.lock)
         except RigdError as error:
             self._unwritten.append(f"lock: {error.message}")
-        return ""
+            return ""
+        else:
+            owner = self._engine_without_lock()
+            reason = f"{owner} goes on without its lock"
+            if owner is None:
+                return ""
+        if owner is None or self._may_go_on(owner, flag_lies=flag_lies):
+            return reason
+        if not supervisor.end_process(owner.process):
+            return f"{owner} cannot be ended by this user"
+        return f"{owner} was hung and is ended"
+
+    def _engine_without_lock(self) -> Owner | None:
+        """Return an engine that lives although its lock is ours: somebody removed its lock file."""
+        lease = read_lease(self._tree.lease)
+        if lease is None or lease.phase is Phase.ENDED or not lease.owner.lives:
+            return None
+        if lease.owner.pid == os.getpid():
+            return None
+        return Owner(**asdict(lease.owner), started=lease.at, what="an engine")
 
     def _may_go_on(self, owner: Owner, *, flag_lies: bool) -> bool:
         """Tell whether the owner of the bot is closing, or about to."""
@@ -259,6 +278,16 @@ class Kill:
 
     def _waited(self) -> float:
         return self._clock.monotonic() - self._began
+
+    def _end_launcher(self) -> None:
+        """End the launcher that would start the engine again: nothing on disk keeps it from it."""
+        if self._publish is not None or self._launch_lock.held:
+            return
+        launcher = owner_of(self._tree.launch_lock)
+        if launcher is None or not holders(self._tree.launch_lock):
+            return
+        ended = supervisor.end_process(launcher.process)
+        self._tell(f"{launcher} {'is ended' if ended else 'cannot be ended by this user'}")
 
     # The account.
 
@@ -297,6 +326,11 @@ class Kill:
                 why=self._why or "no reason given",
                 at=self._clock.now(),
             )
+
+    def _note_kill(self) -> None:
+        """Let the next session begin in defense mode (SPEC §4)."""
+        if self._tree.root.exists():
+            note_kill(self._home, self._access.identity, self._access.profile)
 
     def _end(self, closing: Flattening) -> Killed:
         verdict = Verdict.FLAT if closing.verified else Verdict.PENDING
@@ -345,8 +379,8 @@ class Kill:
 
     def _say(self, state: BotState, *, patience_s: float = 0.0) -> None:
         """Publish the bot's state: through its owner, or as the owner where there is none."""
-        if self._publish is not None:
-            self._publish(state.value)
+        if (publish := self._publish) is not None:
+            self._write("bot_state.txt", lambda: publish(state.value))
         elif self._tree.root.exists() and self._owns_launch(patience_s):
             self._write("bot_state.txt", lambda: self._state.write(state.value))
 

@@ -155,9 +155,7 @@ def _model(held: dict[str, str]) -> SimModel:
 
 def _bots(home: Home) -> list[str]:
     """Return the bots that have a tree or a simulated account in the home."""
-    trees = [path.parent.name for path in home.runs.glob("*/sessions")]
-    accounts = [path.stem for path in (home.runs / "simulated_broker").glob("*.log")]
-    return sorted({*trees, *accounts})
+    return sorted({*home.bots_with_sessions(), *home.sim_accounts()})
 
 
 def _identity(text: str) -> BotIdentity:

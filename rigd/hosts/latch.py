@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeVar
 
+from rigd.core.errors import StorageError
 from rigd.risk import defense_mode, kill_switch
 from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState, trip
 from rigd.store import manifest
+from rigd.store.files import overwrite
+from rigd.store.paths import SESSIONS
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rigd.core.values import BotIdentity, Profile
-    from rigd.store.paths import Home
+    from rigd.store.paths import BotTree, Home
+
+WRITER = "rigd.engine.session"
 
 _State = TypeVar("_State", LatchState, DefenseState)
 
@@ -56,9 +61,72 @@ def trip_latch(
     """
     path = home.bot(identity).risk_state
     state = trip(read_latch(path), cause=cause, detail=why, at=at)
+    content = state_text(state, profile, test_mode=home.test_mode)
     with Registry(home, identity) as registry:
-        content = state_text(state, profile, test_mode=home.test_mode)
-        registry.write("risk_state.json", content, writer="rigd.engine.session")
+        save_latch(registry, state, content)
+
+
+def save_latch(registry: Registry, state: LatchState, content: bytes) -> None:
+    """Write a kill switch's file; a tripped one also on a disk that takes no new file.
+
+    It is written over where it lies then: torn by a crash, it reads as tripped too.
+
+    Parameters
+    ----------
+    registry
+        The door to the bot's files.
+    state, content
+        The kill switch, and what `state_text` made of it.
+
+    Raises
+    ------
+    StorageError
+        If the disk refuses.
+    """
+    try:
+        registry.write("risk_state.json", content, writer=WRITER)
+    except StorageError:
+        if not state.tripped:
+            raise
+        overwrite(registry.claim("risk_state.json", writer=WRITER), content)
+
+
+def note_kill(home: Home, identity: BotIdentity, profile: Profile) -> None:
+    """Let a bot's next session begin in defense mode; the caller holds the session's lock.
+
+    Parameters
+    ----------
+    home, identity, profile
+        Whose defense mode.
+    """
+    state = defense_mode.after_kill(read_defense(home.bot(identity).defense_state))
+    content = state_text(state, profile, test_mode=home.test_mode)
+    with Registry(home, identity) as registry:
+        registry.write("defense_state.json", content, writer=WRITER)
+
+
+def begin_states(tree: BotTree, profile: Profile, registry: Registry, *, test_mode: bool) -> None:
+    """Write the first state of kill switch and defense mode, before a session counts or records.
+
+    A file that is missing later was lost then, and counts as tripped and on.
+
+    Parameters
+    ----------
+    tree, profile
+        Whose; the caller holds the session's lock.
+    registry
+        The door to the bot's files.
+    test_mode
+        Whether they are those of a dry run.
+    """
+    states = (
+        ("risk_state.json", tree.risk_state, read_latch(tree.risk_state)),
+        ("defense_state.json", tree.defense_state, read_defense(tree.defense_state)),
+    )
+    for name, path, state in states:
+        if not path.exists():
+            content = state_text(state, profile, test_mode=test_mode)
+            registry.write(name, content, writer=WRITER)
 
 
 def _read(
@@ -69,9 +137,8 @@ def _read(
 ) -> _State:
     """Return a state as its file has it; a file that is broken, or lost, is never a fresh one."""
     if not path.exists():
-        if any((path.parent / "sessions").glob(f"*/{manifest.NAME}")):
-            return unreadable(f"{path.name} is gone beside sealed sessions")
-        return fresh
+        left = _left_by_sessions(path.parent)
+        return unreadable(f"{path.name} is gone beside {left}") if left else fresh
     try:
         held = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -80,3 +147,11 @@ def _read(
         held.pop("profile", None)
         held.pop("test_mode", None)
     return from_json(held)
+
+
+def _left_by_sessions(root: Path) -> str:
+    """Return what shows that sessions ran in a bot's tree; blank when nothing does."""
+    patterns = ("lease_epoch", f"{SESSIONS}/*/journal.log", f"{SESSIONS}/*/{manifest.NAME}")
+    found = (path for pattern in patterns for path in root.glob(pattern))
+    path = next(found, None)
+    return "" if path is None else str(path.relative_to(root))

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
-from rigd.core.errors import AccessError, ConfigError, ErrorType, ExitCode, RigdError
+from rigd.core.errors import ConfigError, ErrorType, ExitCode, RigdError, StorageError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
+from rigd.core.lines import one_line
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
 from rigd.hosts.backtest import clearance
 from rigd.hosts.books import make_books, refuse_lost_books
@@ -143,6 +144,7 @@ class Launcher:
         self._supervised = supervised
         self._notebook = notebook or checkout() / "notebooks" / NOTEBOOK
         self._interrupts = 0
+        self._unwritten: set[str] = set()
         self._state = BotStateFile(home)
         self._way_out = ""
         self._since = clock.now()
@@ -204,7 +206,7 @@ class Launcher:
         found = [seen.file for seen in pending if seen.command is not Command.START]
         if found:
             msg = f"no stop or kill flag may lie in runs/control at start, found {', '.join(found)}"
-            raise AccessError(msg, fix="rigd flags clear")
+            raise ConfigError(msg, fix="rigd flags clear")
 
     def _reside(
         self, bot: Bot, place: Place, request: SessionRequest, minutes: int
@@ -230,7 +232,8 @@ class Launcher:
                     return code, output
                 reason = guard.reason or f"the notebook's process ended with {code}"
                 way_out = self._must_leave(tree.risk_state) or guard.crash_loop()
-                self._log(bot, place, reason, way_out or "started again")
+                response = way_out or "started again"
+                self._watch_on("supervisor.log", self._log, bot, place, reason, response)
                 if way_out:
                     self._leave(bot, way_out, reason)
                     return code, output
@@ -250,7 +253,10 @@ class Launcher:
 
     def _must_leave(self, risk_state: Path) -> str:
         """Return what forbids a restart; blank when nothing does."""
-        pending = ControlFolder(self._home.control, self._clock, self._ids).pending()
+        try:
+            pending = ControlFolder(self._home.control, self._clock, self._ids).pending()
+        except StorageError as error:
+            return error.message  # a kill may lie there
         asked = [seen.file for seen in pending if seen.command is not Command.START]
         if asked:
             return f"{asked[0]} lies there"
@@ -339,7 +345,17 @@ class Launcher:
         if self._interrupts == 1 and isinstance(pid, int) and supervisor.ask_kernel(pid):
             return
         flags = ControlFolder(self._home.control, self._clock, self._ids)
-        flags.raise_flag(Command.KILL, "operator", "interrupted twice", "rigd session")
+        asked = (Command.KILL, "operator", "interrupted twice", "rigd session")
+        self._watch_on("kill flag; next: rigd kill", flags.raise_flag, *asked)
+
+    def _watch_on(self, what: str, write: Callable[..., object], *arguments: object) -> None:
+        """Write what a watch must not die of; told once, a disk that refuses stops nothing else."""
+        try:
+            write(*arguments)
+        except StorageError as error:
+            if what not in self._unwritten:
+                self._unwritten.add(what)
+                _tell(f"could not be written, and the watch goes on: {what}: {error}")
 
     def _kernel(self, folder: Path) -> dict[str, Any]:
         """Return what the kernel of this launch says; an earlier kernel's words do not count."""
@@ -350,7 +366,8 @@ class Launcher:
     def _show(self, status: Path, folder: Path, minutes: int) -> None:
         fields = read_fields(status)
         if fields.get("session") == folder.name:
-            self._state.write(str(fields.get("state", "")))
+            state = str(fields.get("state", ""))
+            self._watch_on("bot_state.txt", self._state.write, state)
             self._on_progress(
                 Progress(
                     state=str(fields.get("state", "")),
@@ -487,7 +504,7 @@ class Latched(RigdError):  # noqa: N818 - the field's term
 
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(
-            f"the kill switch is latched ({cause}: {detail}): no session may start",
+            f"the kill switch is latched ({one_line(f'{cause}: {detail}')}): no session may start",
             fix="look into the loss, then: rigd risk reset --reason '…'",
         )
 

@@ -1,4 +1,7 @@
-"""What an operator does beside a session: clear flags, release the kill switch; all audited."""
+"""What an operator does beside a session: clear flags, release the kill switch; all audited.
+
+The row of the audit log is written first: where it cannot be, nothing is done.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ from rigd.hosts.operator_audit import audit, name
 from rigd.risk import defense_mode
 from rigd.risk.defense_mode import DefenseMode, Trigger
 from rigd.risk.kill_switch import reset
-from rigd.store.control import ControlFolder
+from rigd.store.control import ControlFolder, flag_of_test
 from rigd.store.files import make_folder
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
+    from rigd.config.inverse_etfs import InverseEtfs
     from rigd.core.ports import ControlClock, IdSource
     from rigd.hosts.bot import Bot
     from rigd.store.paths import Home
@@ -42,10 +46,10 @@ def clear_flags(home: Home, clock: ControlClock, ids: IdSource, *, profile: str 
         The names of the files removed.
     """
     folder = ControlFolder(home.control, clock, ids)
-    removed = [*folder.clear(), *folder.take_tests()]
+    found = [seen.file for seen in folder.pending()] + [flag_of_test(n) for n in folder.tests()]
     with Registry(home) as registry:
-        audit(registry, clock, "flags_cleared", {"files": removed, "profile": profile})
-    return removed
+        audit(registry, clock, "flags_cleared", {"files": found, "profile": profile})
+    return [*folder.clear(), *folder.take_tests()]
 
 
 def reset_risk(bot: Bot, reason: str, clock: ControlClock) -> str:
@@ -177,11 +181,12 @@ def seal_build(home: Home, reason: str, clock: ControlClock, *, profile: str = "
     if not reason.strip():
         msg = "a seal must give a reason, found none"
         raise ConfigError(msg, fix=build_check.SEAL)
-    done = build_check.seal(home, by=name(), reason=reason)
-    if done:
+
+    def on_record() -> None:
         with Registry(home) as registry:
             audit(registry, clock, "build_sealed", {"reason": reason, "profile": profile})
-    return done
+
+    return build_check.seal(home, by=name(), reason=reason, before=on_record)
 
 
 def change_mapping(bot: Bot, changes: dict[str, str], reason: str, clock: ControlClock) -> str:
@@ -212,15 +217,19 @@ def change_mapping(bot: Bot, changes: dict[str, str], reason: str, clock: Contro
         msg = "a change of the inverse ETFs must give a reason, found none"
         raise ConfigError(msg, fix="rigd mapping set SPY=SH --reason 'why'")
     before = bot.inverse_etfs
-    table = change_inverse_etfs(env_door(bot.home), changes, clock.now().date())
-    with Registry(bot.home) as registry:
+
+    def on_record(after: InverseEtfs) -> None:
         fields = {
             "before": before.version,
-            "after": table.version,
+            "after": after.version,
             "changes": changes,
-            "digest": table.digest,
+            "digest": after.digest,
             "reason": reason,
             "profile": bot.profile.value,
         }
-        audit(registry, clock, "mapping_changed", fields)
+        with Registry(bot.home) as registry:
+            audit(registry, clock, "mapping_changed", fields)
+
+    door, today = env_door(bot.home), clock.now().date()
+    table = change_inverse_etfs(door, changes, today, before=on_record)
     return f"inverse ETFs: {before.name} → {table.name}, {len(table.pairs)} pairs"

@@ -71,7 +71,7 @@ def refuse_orphaned(home: Home) -> None:
     SecretError
         If there are books: the demo's settings must not take the place of the bot's own (SPEC §9).
     """
-    found = sorted(path.parts[-3] for path in home.runs.glob("*/ledgers/*.db"))
+    found = [path.parts[-3] for path in home.books()]
     if found:
         gone = [name for name in (ENV_BOT, IDENTITY) if not (home.env / name).is_file()]
         msg = f"{found[0]} has books and must have {' and '.join(f'env/{name}' for name in gone)}"

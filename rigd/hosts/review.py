@@ -17,7 +17,7 @@ from rigd.hosts import records, session, supervisor
 from rigd.hosts.books import check_books, verify_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.runner import Job
-from rigd.reporting import review_view, session_view
+from rigd.reporting import review_view, session_view, summary
 from rigd.store import manifest
 from rigd.store.files import make_folder
 from rigd.store.paths import Home
@@ -75,7 +75,7 @@ class Review:
 
     def summary(self) -> str:
         """Return the session's own copy of daily_summary.json."""
-        path = self.folder / "daily_summary.json"
+        path = self.folder / summary.NAME
         document = json.loads(path.read_bytes()) if path.is_file() else {}
         return review_view.summary(document)
 

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from rigd.calendar.windows import Planned
     from rigd.core.events import Entry
     from rigd.core.ports import Broker, ControlClock, Journal
+    from rigd.engine.api_trail import ApiTrail
     from rigd.engine.commands import Flags
     from rigd.engine.updating import SettingsSource
     from rigd.hosts.request import SessionRequest
@@ -223,6 +224,7 @@ async def open_session(
     commands: CommandReader,
     checks: Sequence[SelfCheck] = (),
     settings_source: SettingsSource | None = None,
+    trail: ApiTrail | None = None,
 ) -> Session:
     """Build a session over a journal, new or cut off, and pass the self-checks.
 
@@ -242,6 +244,8 @@ async def open_session(
         What parts that only the host knows answered: keys, calendar, books.
     settings_source
         Where changed settings come from; None where nobody can change them.
+    trail
+        Keeps what passes between the session and its broker.
 
     Returns
     -------
@@ -260,7 +264,7 @@ async def open_session(
     if isinstance(started, SessionStarted):
         settings = hot.as_recorded(started.settings, started.config_digest)
     draws = Draws(settings.simulation_seed)
-    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit, draws)
+    line = BrokerLine(broker, clock, commands.clock, settings.api_retry_limit, draws, trail)
     defense = DefenseMode(
         settings=settings,
         session=f"{day.day.isoformat()}_{start.number}",

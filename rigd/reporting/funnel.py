@@ -27,10 +27,10 @@ from rigd.core.events import (
     WindowPlanned,
     judgements,
 )
+from rigd.core.lines import one_line
 from rigd.core.money import plain
 from rigd.core.orders import ExecType, OrdStatus, Purpose
 from rigd.reporting.header import marks_of, session_key, started_of
-from rigd.reporting.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rigd.reporting.outputs import Outputs
 
 WRITER = "rigd.reporting.summary"
-COPIES = ("daily_summary.json", "session/daily_summary.json", "session_summary.json")
+NAME = "daily_summary.json"
+COPIES = (NAME, f"session/{NAME}", "session_summary.json")
 """The standing file, and the two that a closed session keeps: in its folder and in summaries/."""
 
 TICKERS_SHOWN = 5

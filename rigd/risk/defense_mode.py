@@ -34,6 +34,10 @@ DEFENSE_SET = "DEFENSE_MODE_ACTIVE is true"
 """Why it is on by the settings."""
 
 
+NO_SESSION = "none"
+"""What counts as killed when the bot had no session yet."""
+
+
 class Trigger(StrEnum):
     """Why it began."""
 
@@ -199,6 +203,22 @@ class DefenseMode:
             detail = f"{wins} of the last {len(last)} trades won, at least "
             return Trigger.WIN_RATE, f"{detail}{plain(self._lowest_rate)} must"
         return None
+
+
+def after_kill(state: DefenseState) -> DefenseState:
+    """Return the state by which the next session begins in defense mode: the account was killed.
+
+    Parameters
+    ----------
+    state
+        Defense mode as the last session left it.
+
+    Returns
+    -------
+    DefenseState
+        That session counts as killed, also one that had ended well.
+    """
+    return replace(state, killed=state.session or NO_SESSION)
 
 
 def leave(state: DefenseState, *, by: str, reason: str) -> DefenseState:

@@ -159,6 +159,33 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = ""
         sync_folder(path.parent)
 
 
+def overwrite(path: Path, content: bytes) -> None:
+    """Write over an existing file where it lies: no room is needed, but a crash can tear it.
+
+    For a file whose torn content is as safe as the new one, on a disk that takes no new file.
+
+    Parameters
+    ----------
+    path
+        The file; it must exist.
+    content
+        The whole new content.
+
+    Raises
+    ------
+    StorageError
+        If the file does not exist, or the disk refuses.
+    """
+    with storage_errors(f"write {path.name}"):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            write_all(descriptor, content, 0)
+            os.ftruncate(descriptor, len(content))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """Replace or create a file for other processes of this boot: whole, but not durable.
 

@@ -12,6 +12,8 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from dataclasses import replace as replace_fields
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from rigd.core.clock import iso
@@ -20,11 +22,12 @@ from rigd.store.files import FILE_MODE, make_folder, replace, storage_errors, wr
 from rigd.store.lease import Process
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rigd.core.ports import Clock
 
+UNNAMED = "a process that has not yet said what it runs"
+
 _OWNER_BYTES = 4096
+_PROC = Path("/proc")
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -160,6 +163,65 @@ def read_owner(path: Path) -> Owner | None:
         return None
 
 
+def owner_of(path: Path) -> Owner | None:
+    """Return who holds a lock: by its file, or by the system where the file is blank or lies.
+
+    Parameters
+    ----------
+    path
+        The lock file.
+
+    Returns
+    -------
+    Owner or None
+        Whom the file names, when that process holds the lock or the system does not say who does;
+        else the process that does. None when nobody can be named.
+    """
+    named, held = read_owner(path), holders(path)
+    if not held:
+        return named
+    for each in held:
+        if named is not None and each.pid == named.pid:
+            return replace_fields(named, born=each.born, boot=each.boot)
+    return Owner(**asdict(held[0]), started="an unknown instant", what=UNNAMED)
+
+
+def holders(path: Path) -> list[Process]:
+    """Return the processes that hold a lock, as the system knows them, lowest number first.
+
+    Parameters
+    ----------
+    path
+        The lock file.
+
+    Returns
+    -------
+    list of Process
+        More than one when a child inherited the open file; empty when nobody holds the lock, the
+        holders are another user's, or the system does not say.
+    """
+    try:
+        wanted = path.stat()
+        pids = sorted(int(each.name) for each in _PROC.iterdir() if each.name.isdecimal())
+    except OSError:
+        return []
+    found = (Process.of(pid) for pid in pids if _holds(pid, wanted))
+    return [process for process in found if process is not None]
+
+
+def _holds(pid: int, wanted: os.stat_result) -> bool:
+    try:
+        descriptors = list((_PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return False
+    for each in descriptors:
+        with suppress(OSError):
+            info = _PROC / str(pid) / "fdinfo" / each.name
+            if os.path.samestat(each.stat(), wanted) and b"FLOCK" in info.read_bytes():
+                return True
+    return False
+
+
 def next_epoch(path: Path) -> int:
     """Count one more owner, durably; call it while the lock is held.
 
@@ -229,7 +291,6 @@ def _locked(path: Path) -> int:
 
 
 def _refuse(path: Path) -> NoReturn:
-    owner = read_owner(path)
-    who = str(owner) if owner else "a process that has not yet said what it runs"
+    who = owner_of(path) or UNNAMED
     msg = f"another session of this bot is running: {who}"
     raise AlreadyRunning(msg, fix="wait for it to end, or raise its stop flag")

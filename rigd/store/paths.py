@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
+SESSIONS = "sessions"
+"""The folder of a bot's tree that holds one folder per session."""
+
 TEST_MODE = "test_mode"
 """The folder below ``runs/`` that holds what a dry run leaves."""
 
@@ -67,12 +70,17 @@ class BotTree:
     @property
     def sessions(self) -> Path:
         """One folder per session."""
-        return self.root / "sessions"
+        return self.root / SESSIONS
 
     @property
     def lock(self) -> Path:
         """The file that lets one session of the bot run at a time."""
         return self.root / "session.lock"
+
+    @property
+    def config_lock(self) -> Path:
+        """The file that lets one change of the settings be written at a time."""
+        return self.root / "config.lock"
 
     @property
     def epoch(self) -> Path:
@@ -128,6 +136,10 @@ class BotTree:
             msg = f"a session's number must count from 1, was {number}"
             raise LogicError(msg)
         return self.sessions / f"{day.isoformat()}_{number}"
+
+    def journals(self) -> list[Path]:
+        """Return the journals of the bot's sessions, in order."""
+        return sorted(self.sessions.glob("*/journal.log"))
 
     def session_numbers(self, day: date) -> list[int]:
         """Return the numbers of the sessions of a day that have a folder, ascending."""
@@ -217,6 +229,14 @@ class Home:
         """Return the output tree of a bot."""
         return BotTree(self.runs / str(identity), identity)
 
+    def bots_with_sessions(self) -> list[str]:
+        """Return the names of the bots that have a folder of sessions, in order."""
+        return sorted(path.parent.name for path in self.runs.glob(f"*/{SESSIONS}"))
+
+    def books(self) -> list[Path]:
+        """Return the books of every bot of the home, in order."""
+        return sorted(self.runs.glob("*/ledgers/*.db"))
+
     def old_ledger_db(self, identity: BotIdentity) -> Path:
         """Return where document 090 kept the books of a bot; looked up to read, never written.
 
@@ -233,6 +253,15 @@ class Home:
         entity = f"{identity.entity_code}_{identity.jurisdiction_code}"
         folder = self.root / "entities" / entity / "ledgers" / "bot"
         return folder / f"{identity}_BOT_ledger.db"
+
+    @property
+    def sim_brokers(self) -> Path:
+        """The truth files of the simulated brokers' accounts."""
+        return self.runs / "simulated_broker"
+
+    def sim_accounts(self) -> list[str]:
+        """Return the simulated brokers' accounts that have a truth file, in order."""
+        return sorted(path.stem for path in self.sim_brokers.glob("*.log"))
 
     def sim_broker(self, account: str) -> Path:
         """Return the truth file of a simulated broker's account, which the engine never reads.
@@ -255,4 +284,4 @@ class Home:
         if not _ACCOUNT.match(account):
             msg = f"an account must be 1-64 letters, digits, '_' and '-', was {account!r}"
             raise LogicError(msg)
-        return self.runs / "simulated_broker" / f"{account}.log"
+        return self.sim_brokers / f"{account}.log"

@@ -7,6 +7,7 @@ that owned the file in the documents.
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -124,6 +125,7 @@ _STANDING = (
     _log("close.log", "rigd.reporting.logs", "main", bot=True),
     _log("unresolved_orders.log", "rigd.reporting.errors", "orders_bot", bot=True),
     _log("error_tracebacks.log", "rigd.reporting.errors", "error_handler", bot=True),
+    _log("broker_api.log", "rigd.reporting.broker_api", "broker_api", bot=True),
     _log("daily_summary.json", "rigd.reporting.summary", "daily_summary", bot=True),
     _log("status.json", "rigd.reporting.status", "status_bot", bot=True, shown=False),
     _file(
@@ -380,6 +382,7 @@ COPIED = (
     "disaster_mode.log",
     "unresolved_orders.log",
     "error_tracebacks.log",
+    "broker_api.log",
     "trade_history.csv",
     "trade_history.json",
     "daily_summary.json",
@@ -387,10 +390,13 @@ COPIED = (
 )
 """Standing files of which each session keeps its own part, under the name ``session/{name}``."""
 
+OWN_PART = "session/"
+"""How the names of those parts begin; they are sealed whole, so that none is ever rotated."""
+
 
 def _copy(standing: Output) -> Output:
     return _file(
-        f"session/{standing.name}",
+        f"{OWN_PART}{standing.name}",
         f"{_SESSION}/{standing.name}",
         standing.writer,
         standing.alias,
@@ -602,7 +608,8 @@ class Registry:
             raise LogicError(msg)
         log = self._logs.get(name)
         if log is None:
-            log = self._logs[name] = LineLog(path, max_bytes=self._max_bytes, kept=self._kept)
+            most = sys.maxsize if name.startswith(OWN_PART) else self._max_bytes
+            log = self._logs[name] = LineLog(path, max_bytes=most, kept=self._kept)
         return log
 
     def append_line(self, name: str, line: str, *, writer: str) -> None:

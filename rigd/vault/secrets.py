@@ -92,6 +92,13 @@ class SecretStore:
         """Return how often a secret file was written."""
         return generation_of(self._files.read(_checked(name)), name=name)
 
+    def next_generation(self, name: str) -> int:
+        """Return the generation that the next `write` of a file gives it."""
+        known = self._generations().get(name, 0)
+        if self.exists(name):
+            known = max(known, generation_of(self._files.read(name), name=name))
+        return known + 1
+
     def write(self, name: str, content: bytes) -> None:
         """Replace or create a secret file; no plaintext reaches the disk.
 
@@ -103,11 +110,8 @@ class SecretStore:
             The plaintext.
         """
         generations = self._generations()
-        known = generations.get(name, 0)
-        if self.exists(name):
-            known = max(known, generation_of(self._files.read(name), name=name))
-        generations[name] = known + 1
-        self._seal(name, content, known + 1)
+        generations[name] = self.next_generation(name)
+        self._seal(name, content, generations[name])
         text = json.dumps(generations, sort_keys=True)
         self._seal(GENERATIONS, text.encode(), sum(generations.values()))
 

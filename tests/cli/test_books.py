@@ -78,3 +78,17 @@ def test_an_export_never_lands_among_keys_and_secrets(rigd, tmp_path) -> None:
     assert said.code == ExitCode.BAD_INPUT
     assert "--out must lie outside env/" in said.err
     assert listing(home.env) == before
+
+
+def test_an_export_never_writes_over_a_record(rigd, tmp_path) -> None:
+    """A path inside runs/ is refused too, through a link as well: a journal is no place for it."""
+    home = demo(tmp_path / "home")
+    journal = home.runs / "RIGD_USA_SIM_01" / "sessions" / "2012-11-14_1" / "journal.log"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"a record")
+    home.latest.symlink_to(journal.parent)
+    for out in (journal, home.latest / "journal.log"):
+        said = rigd(home, "ledger", "export", "--out", str(out))
+        assert said.code == ExitCode.BAD_INPUT
+        assert "--out must lie outside runs/" in said.err
+    assert journal.read_bytes() == b"a record"

@@ -92,3 +92,16 @@ def test_defense_mode_is_shown_begun_and_left(rigd, home) -> None:
     assert rigd(home, "defense", "off", "--reason", " ").code == ExitCode.BAD_INPUT
     assert rigd(home, "defense", "off", "--reason", "quotes are fine").code == 0
     assert ": off" in rigd(home, "defense", "show").out
+
+
+def test_what_a_person_wrote_is_shown_on_one_line(rigd, home) -> None:
+    """No reason forges a line or reaches the terminal as an escape sequence."""
+    rigd(home, "defense", "on", "--reason", "a\nkill switch: not tripped\x1b[2J")
+    tree = home.bot(bot_of(home).identity)
+    state = LatchState(tripped=True, cause=Cause.KILLED, detail="b\n\x1b[2J")
+    tree.risk_state.write_bytes(state_text(state, bot_of(home).profile))
+    said = [rigd(home, command, "show").out for command in ("defense", "risk")]
+    said += [rigd(home, "session").err]
+    for text in said:
+        assert "\x1b" not in text
+        assert len(text.splitlines()) == 2

@@ -77,3 +77,12 @@ def test_an_interrupt_says_that_nothing_is_verified(rigd, ended, monkeypatch) ->
     said = rigd(ended, "kill")
     assert said.code == ExitCode.INTERRUPTED
     assert "NOT verified flat" in said.err
+
+
+@pytest.mark.parametrize("patience", ["nan", "-1", "inf", "soon"])
+def test_a_patience_that_is_no_time_is_bad_input(patience, capsys) -> None:
+    """Nothing is raised by a mistyped option."""
+    with pytest.raises(SystemExit) as refused:
+        command.main([f"--patience={patience}"])
+    assert refused.value.code == ExitCode.BAD_INPUT
+    assert "--patience" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from rigd.core.errors import ExitCode
 from rigd.hosts import supervisor
 from rigd.store.control import ControlFolder
 from tests.fakes.clock import FakeClock
@@ -54,5 +55,5 @@ def test_a_name_starts_the_runner_beside_its_flag(rigd, home, monkeypatch) -> No
 def test_a_name_that_no_flag_can_carry_is_refused(rigd, home) -> None:
     """Names become file names: letters, digits and _ alone (FAULTS S12)."""
     said = rigd(home, "test", "../../etc/passwd")
-    assert said.code != 0
+    assert said.code == ExitCode.BAD_INPUT
     assert "must be named" in said.err

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigd.core.errors import LogicError
+from rigd.core.errors import LogicError, StorageError
 from rigd.core.lifecycle import BotState
 from rigd.hosts.bot_state import BotStateFile
 from rigd.store.paths import Home
@@ -36,6 +36,19 @@ def test_an_unchanged_state_is_not_written_again(tmp_path) -> None:
     (home.control / "bot_state.txt").unlink()
     file.write("trading")
     assert not (home.control / "bot_state.txt").exists()
+
+
+def test_a_state_that_the_disk_refused_is_written_the_next_time(tmp_path) -> None:
+    """What was not published does not count as published."""
+    home = Home(tmp_path)
+    file = BotStateFile(home)
+    home.runs.mkdir()
+    home.control.touch()
+    with pytest.raises(StorageError):
+        file.write("trading")
+    home.control.unlink()
+    file.write("trading")
+    assert (home.control / "bot_state.txt").read_text() == "trading\n"
 
 
 def test_a_step_that_is_not_in_the_table_is_never_published(tmp_path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from rigd.core.errors import AlreadyRunning, ConfigError
+from rigd.core.errors import AlreadyRunning, ConfigError, StorageError
 from rigd.core.events import AlertRaised, SettingsChanged, StateChanged
 from rigd.core.lifecycle import BotState
 from rigd.hosts import configure, finishing
@@ -169,3 +169,16 @@ def test_a_running_session_takes_a_change_in(home, monkeypatch) -> None:
     status = json.loads((ran.place.folder / "status.json").read_text())
     assert status["limits"]["max_trades"] == "1"
     assert status["exit_code"] == 0
+
+
+def test_a_change_that_cannot_be_audited_is_not_made(home, monkeypatch) -> None:
+    """No effect without its row: the sealed settings stay as they are."""
+    sealed = (home.env / ".env_bot.enc").read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise StorageError("could not write operator_audit.log: no space left on device")
+
+    monkeypatch.setattr(configure, "audit", refuse)
+    with pytest.raises(StorageError):
+        change(home, PAIR)
+    assert (home.env / ".env_bot.enc").read_bytes() == sealed

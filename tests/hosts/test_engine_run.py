@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,11 +21,13 @@ import pytest
 from rigd.config.inverse_etfs import FILE, SHIPPED, change_inverse_etfs, parse_inverse_etfs
 from rigd.core.errors import AlreadyRunning, ConfigError, LedgerError, StorageError
 from rigd.core.events import (
+    CancelIntent,
     CandidateJudged,
     Command,
     CommandObeyed,
     FillRecorded,
     NoteMade,
+    OrderIntent,
     Outcome,
     SessionClosed,
     SessionResumed,
@@ -290,6 +293,12 @@ def test_a_flag_in_the_middle_of_a_trade(tmp_path, command, exit_code, state) ->
     assert raised
     assert (closed.exit_code, closed.state.value, closed.flat) == (exit_code, state, True)
     assert closed.exit_reason == command.value
+    took_s = (clock.now() - raised[0]).total_seconds()
+    assert command is not Command.KILL or took_s <= 1.0, "T20: flat within 1 s of the flag"
+    tree = home.bot(bot_of(home).identity)
+    status = fields(tree.logs / "status.json")
+    assert (status["reason"], status["positions"]) == (command.value, [])
+    assert datetime.fromisoformat(status["updated_at"]).utcoffset() == timedelta(0)
     (obeyed,) = [e.record for e in ran.entries() if isinstance(e.record, CommandObeyed)]
     assert (obeyed.command, obeyed.signed, obeyed.why) == (command, True, "enough")
     assert not list(home.control.glob("*.flag"))
@@ -490,6 +499,58 @@ def test_an_unfinished_session_ends_like_an_undisturbed_one(tmp_path) -> None:
     assert done.balanced
     once_more, _ = run(broken, ONE_SYMBOL)
     assert (once_more.place.number, trades_of(once_more)) == (1, trades_of(again)), "not sealed"
+
+
+def api_rows(ran: EngineRun) -> list[dict]:
+    """The rows of the session's own part of broker_api.log."""
+    text = (ran.place.folder / "broker_api.log").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_what_passes_between_session_and_broker_has_a_row(tmp_path) -> None:
+    """L35: each order and cancel of the journal was asked for, each fill told, and none else.
+
+    From connection to disconnection, also where logs are switched off as far as they can be.
+    """
+    home = demo(tmp_path)
+    quiet = (("DEBUG_LOG_LEVEL", "error"),)
+    ran, _ = run(home, replace(ONE_SYMBOL, overrides=quiet))
+    rows = api_rows(ran)
+    asked = [row for row in rows if row["event"] == "api_request"]
+    assert (asked[0]["details"]["call"], asked[-1]["details"]["call"]) == ("connect", "close")
+    sent = [
+        row["details"]["body"]["order"]["cl_ord_id"]
+        for row in asked
+        if row["details"]["call"] in {"submit", "replace"}
+    ]
+    records = [entry.record for entry in ran.entries()]
+    assert sent == [r.cl_ord_id for r in records if isinstance(r, OrderIntent)] != []
+    cancels = [row for row in asked if row["details"]["call"] == "cancel"]
+    assert len(cancels) == sum(isinstance(r, CancelIntent) for r in records)
+    told = {
+        row["details"]["body"]["exec_key"]
+        for row in rows
+        if row["event"] == "api_event" and row["details"]["body"]["is"] == "Fill"
+    }
+    assert told == {r.exec_key for r in records if isinstance(r, FillRecorded)} != set()
+    answered = [row for row in rows if row["event"] == "api_response"]
+    numbers = [row["details"]["number"] for row in asked]
+    assert numbers == [row["details"]["number"] for row in answered] == [*range(1, len(asked) + 1)]
+    standing = home.bot(bot_of(home).identity).root / "logs" / "broker_api.log"
+    assert standing.read_bytes() == (ran.place.folder / "broker_api.log").read_bytes()
+
+
+def test_a_session_taken_up_again_adds_its_rows(tmp_path) -> None:
+    """L35: rows of the run that died remain, and the next one counts on."""
+    home = demo(tmp_path)
+    died = crash_at(home, ONE_SYMBOL, 24)
+    before = api_rows(died)
+    again, _ = run(home, ONE_SYMBOL)
+    rows = api_rows(again)
+    assert rows[: len(before)] == before != []
+    assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
+    assert rows[len(before)]["details"]["call"] == "connect"
+    assert rows[len(before)]["timestamp"] >= before[-1]["timestamp"]
 
 
 def test_a_journal_cut_before_its_last_record_is_completed(tmp_path) -> None:
@@ -713,6 +774,17 @@ def test_heartbeats_come_once_a_second_of_the_control_clock(tmp_path) -> None:
     assert {beat["profile"] for beat in beats} == {"TEST"}
 
 
+def test_heartbeats_follow_the_setting(tmp_path) -> None:
+    """L3: one row per HEARTBEAT_INTERVAL_S, with 5 s a fifth as many."""
+    home = demo(tmp_path)
+    run(home, replace(SLOW, overrides=(*SLOW.overrides, ("HEARTBEAT_INTERVAL_S", "5"))))
+    lines = (home.logs / "heartbeat.log").read_text().splitlines()
+    times = [datetime.fromisoformat(json.loads(line)["timestamp"]) for line in lines]
+    assert 7 <= len(times) <= 9
+    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(times)]
+    assert all(gap >= 5.0 for gap in gaps[:-1])
+
+
 def test_the_id_of_a_homes_key_is_not_in_the_journal() -> None:
     """It would make each home's journal another one; a failure keeps its reason."""
     good = SelfCheck(name="key", passed=True, detail="key 0123456789abcdef")
@@ -740,6 +812,6 @@ def test_a_lost_state_of_defense_mode_is_defense_mode(tmp_path) -> None:
     assert not read_defense(tree.defense_state).on
     (tree.sessions / "2013-10-07_1").mkdir(parents=True)
     (tree.sessions / "2013-10-07_1" / "manifest.json").touch()
-    assert "is gone beside sealed sessions" in read_defense(tree.defense_state).detail
+    assert "is gone beside sessions" in read_defense(tree.defense_state).detail
     tree.defense_state.write_bytes(state_text(DefenseState(), Profile.TEST))
     assert read_defense(tree.defense_state) == DefenseState()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -82,6 +83,22 @@ def test_a_backup_holds_session_and_books(ended) -> None:
     (archive,) = bot.home.backups.glob("*.zip")
     with zipfile.ZipFile(archive) as held:
         assert any(name.endswith("report.html") for name in held.namelist())
+
+
+def test_as_many_backups_are_kept_as_backup_keep_says(ended) -> None:
+    """L30: the newest BACKUP_KEEP and the last of each month; the default is 30."""
+    bot, _, handle = ended
+    assert bot.settings.backup_keep == 30
+    folder = bot.home.bot(bot.identity).sessions / handle.folder.name
+    bot.home.backups.mkdir(parents=True, exist_ok=True)
+    for month, day in ((11, 28), (11, 29), (12, 30), (12, 31)):
+        stamp = f"2025{month:02d}{day:02d}T210000Z"
+        name = f"{bot.identity}_2025-{month:02d}-{day:02d}_1_{stamp}.zip"
+        (bot.home.backups / name).write_bytes(b"")
+    settings = bot.settings.model_copy(update={"backup_keep": 1})
+    assert finishing.back_up_session(replace(bot, settings=settings), folder, AT) == ""
+    stamps = sorted(path.stem.rpartition("_")[2] for path in bot.home.backups.glob("*.zip"))
+    assert stamps == ["20251129T210000Z", "20251231T210000Z", "20260102T030405Z"]
 
 
 def test_a_backup_that_fails_says_why_and_raises_nothing(ended) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.core.errors import StorageError
 from rigd.core.values import BotIdentity, Profile
 from rigd.hosts import kill as kills
 from rigd.hosts.kill import CLOSE_S, OBEY_S, WHAT, Kill, Killed, Verdict
@@ -73,8 +75,14 @@ def result(home: Home) -> dict:
 
 
 @contextmanager
-def owner(home: Home, phase: Phase | None, clock: FakeClock) -> Iterator[Process]:
-    """Another process that holds the session's lock, and beats once when a phase is given."""
+def owner(
+    home: Home,
+    phase: Phase | None,
+    clock: FakeClock,
+    lock: Path | None = None,
+    what: str = "session 2026-11-20_1",
+) -> Iterator[Process]:
+    """Another process that holds a lock, the session's; it beats once when a phase is given."""
     program = (
         "import sys\nfrom pathlib import Path\n"
         "from rigd.core.clock import SystemClock\nfrom rigd.store.locks import SessionLock\n"
@@ -83,7 +91,7 @@ def owner(home: Home, phase: Phase | None, clock: FakeClock) -> Iterator[Process
     )
     tree = home.bot(BOT)
     with subprocess.Popen(  # noqa: S603 - our own interpreter and program
-        [sys.executable, "-c", program, str(tree.lock), "session 2026-11-20_1"],
+        [sys.executable, "-c", program, str(lock or tree.lock), what],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as child:
@@ -245,6 +253,30 @@ def test_an_owner_that_cannot_be_ended_keeps_it_pending(home, monkeypatch) -> No
     assert left_at_broker(home) == (1, 1)
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid": 1, "started": "", "what": "x"}'])
+def test_an_owner_whose_record_is_damaged_is_ended_too(home, content) -> None:
+    """A lock that hangs is found by the system's own word where its file does not name it."""
+    clock = FakeClock()
+    with owner(home, Phase.TRADING, clock) as engine:
+        home.bot(BOT).lock.write_bytes(content)
+        clock.advance(10.0)
+        found = killed(home, clock=clock)
+        assert not engine.lives
+    assert found.verdict is Verdict.FLAT
+    assert left_at_broker(home) == (0, 0)
+
+
+def test_an_engine_whose_lock_was_deleted_is_ended_before_the_account_is_closed(home) -> None:
+    """A lock file that somebody removed gives the lock away, not the account."""
+    clock = FakeClock()
+    with owner(home, Phase.TRADING, clock) as engine:
+        home.bot(BOT).lock.unlink()
+        clock.advance(10.0)
+        found = killed(home, clock=clock)
+        assert not engine.lives
+    assert found.verdict is Verdict.FLAT
+
+
 def test_another_kill_is_waited_for(home) -> None:
     """Two people kill at once: one closes, the other waits and verifies, and ends nobody."""
     clock = FakeClock()
@@ -278,7 +310,49 @@ def test_what_cannot_be_written_is_told_and_stops_nothing(home, monkeypatch) -> 
     assert found.verdict is Verdict.FLAT
     assert left_at_broker(home) == (0, 0)
     named = {text.split(":")[0] for text in found.unwritten}
-    assert named == {"kill flag", "kill switch", "kill.json", "operator_audit.log", "bot_state.txt"}
+    files = {"kill.json", "operator_audit.log", "bot_state.txt"}
+    assert named == {"kill flag", "kill switch", "defense mode", *files}
+
+
+@pytest.mark.parametrize("latched", [False, True])
+def test_a_launcher_that_nothing_on_disk_holds_back_is_ended(home, monkeypatch, latched) -> None:
+    """Without flag and latch a supervisor would start the engine again; one of them is enough."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kills.ControlFolder, "raise_flag", full)
+    if not latched:
+        monkeypatch.setattr(kills, "trip_latch", full)
+    told: list[str] = []
+    clock = FakeClock()
+    with owner(home, None, clock, home.bot(BOT).launch_lock, "rigd session") as launcher:
+        found = killed(home, clock=clock, tell=told.append)
+        assert launcher.lives is latched
+    assert found.verdict is Verdict.FLAT
+    assert [text for text in told if "is ended" in text] == told
+    assert bool(told) is not latched
+
+
+def test_a_supervisor_whose_state_file_refuses_closes_all_the_same(home) -> None:
+    """What the launcher publishes for the kill may fail too."""
+
+    def full(_: str) -> None:
+        raise StorageError("could not write bot_state.txt: no space left on device")
+
+    found = killed(home, publish=full)
+    assert found.verdict is Verdict.FLAT
+    assert any(text.startswith("bot_state.txt") for text in found.unwritten)
+
+
+def test_who_keeps_it_pending_is_named(home) -> None:
+    """A person who must help needs to know whom to ask for what."""
+    clock = FakeClock()
+    other = SessionLock(home.bot(BOT).lock, what=WHAT, clock=clock)
+    with other:
+        found = killed(home, patience_s=5.0, clock=clock)
+    assert found.verdict is Verdict.PENDING
+    assert f"{WHAT} (process {os.getpid()}" in found.closing.problem
 
 
 def test_an_engine_that_cannot_be_asked_is_ended(home, monkeypatch) -> None:

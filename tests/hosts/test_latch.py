@@ -1,9 +1,23 @@
 from __future__ import annotations
 
+import errno
+
+import pytest
+
+from rigd.core.errors import StorageError
 from rigd.core.values import Profile
-from rigd.hosts.latch import read_defense, read_latch, state_text, trip_latch
-from rigd.risk.defense_mode import DefenseState
+from rigd.hosts.latch import (
+    begin_states,
+    note_kill,
+    read_defense,
+    read_latch,
+    save_latch,
+    state_text,
+    trip_latch,
+)
+from rigd.risk.defense_mode import DefenseMode, DefenseState
 from rigd.risk.kill_switch import Cause, LatchState
+from rigd.store.registry import Registry
 from tests.fakes.clock import START
 from tests.hosts.homes import bot_of, demo
 
@@ -36,6 +50,64 @@ def test_a_broken_latch_stays_tripped_by_a_kill(tmp_path) -> None:
     path.write_bytes(b"{broken")
     state = trip(home, Cause.KILLED, "now")
     assert (state.tripped, state.cause) == (True, "state_unreadable")
+
+
+def test_a_full_disk_keeps_no_switch_from_tripping(tmp_path, monkeypatch) -> None:
+    """The file is written over where it lies, as no new one can be made."""
+    home = demo(tmp_path)
+    identity = bot_of(home).identity
+    path = home.bot(identity).risk_state
+    path.parent.mkdir(parents=True)
+    path.write_bytes(state_text(LatchState(detail="x" * 500), Profile.TEST))
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("could not write it: no space left on device", errno=errno.ENOSPC)
+
+    monkeypatch.setattr(Registry, "write", full)
+    state = trip(home, Cause.KILLED, "fire")
+    assert (state.tripped, state.cause, state.detail) == (True, "killed", "fire")
+    with Registry(home, identity) as registry, pytest.raises(StorageError):
+        save_latch(registry, LatchState(), b"{}")
+
+
+@pytest.mark.parametrize("left", ["lease_epoch", "sessions/2013-10-07_1/journal.log"])
+def test_a_state_that_is_lost_after_a_session_began_is_no_fresh_one(tmp_path, left) -> None:
+    """Deleting both files releases nothing, sealed sessions or not."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+    assert not read_latch(tree.risk_state).tripped
+    path = tree.root / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert read_latch(tree.risk_state).cause == "state_unreadable"
+    assert read_defense(tree.defense_state).on
+
+
+def test_the_first_states_are_there_before_anything_shows_that_a_session_ran(tmp_path) -> None:
+    """A start that is cut right after them begins as fresh as it was."""
+    home = demo(tmp_path)
+    bot = bot_of(home)
+    tree = home.bot(bot.identity)
+    with Registry(home, bot.identity) as registry:
+        begin_states(tree, bot.profile, registry, test_mode=False)
+    (tree.root / "lease_epoch").touch()
+    assert read_latch(tree.risk_state) == LatchState()
+    assert read_defense(tree.defense_state) == DefenseState()
+
+
+def test_the_session_after_a_kill_from_outside_begins_in_defense_mode(tmp_path) -> None:
+    """SPEC §4: whether the last session had ended or not, and also when there was none."""
+    home = demo(tmp_path)
+    bot = bot_of(home)
+    path = home.bot(bot.identity).defense_state
+    for before in ("", "2013-10-07_1"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(state_text(DefenseState(session=before), bot.profile))
+        note_kill(home, bot.identity, bot.profile)
+        mode = DefenseMode(
+            settings=bot.settings, session="2013-10-08_1", state=read_defense(path), at=START
+        )
+        assert (mode.on, mode.state.trigger) == (True, "after_kill")
 
 
 def test_the_text_carries_the_profile(tmp_path) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rigd.core.errors import (
-    AccessError,
     AlreadyRunning,
     ConfigError,
     DataError,
     ExitCode,
     LogicError,
     Problem,
+    StorageError,
     TamperError,
 )
 from rigd.core.events import Command, CommandObeyed, SessionResumed
@@ -91,7 +91,7 @@ def test_a_launched_session_is_sealed_copied_and_backed_up(launched) -> None:
     assert document["exit_code"] == document["notebook_exit_code"] == 0
     assert document["profile"] == fields(ended.folder / "request.json")["profile"] == "TEST"
     assert ended.seal == manifest.read(ended.folder)["seal"]
-    assert "session.ipynb" in manifest.read(ended.folder)["files"]
+    assert {"session.ipynb", "broker_api.log"} <= set(manifest.read(ended.folder)["files"])
     assert verify_record(ended.folder, bot_of(home).identity) == []
     assert home.latest.resolve() == ended.folder.resolve()
     (archive,) = home.backups.glob("*.zip")
@@ -235,9 +235,10 @@ def test_a_flag_that_lies_there_refuses_the_start(tmp_path, door, command) -> No
     home = demo(tmp_path)
     flags = ControlFolder(home.control, FakeClock(), FakeIds())
     flags.raise_flag(command, "me", "maintenance", "test")
-    with pytest.raises(AccessError, match=f"control_{command}") as caught:
+    with pytest.raises(ConfigError, match=f"control_{command}") as caught:
         launcher(home).launch(ONE_SYMBOL)
     assert caught.value.fix == "rigd flags clear"
+    assert caught.value.exit_code is ExitCode.BAD_INPUT
     assert door.ran == 0
     assert clear_flags(home, FakeClock(), FakeIds()) == [f"control_{command}.flag"]
     audit = (home.logs / "operator_audit.log").read_text()
@@ -251,7 +252,7 @@ def test_a_bare_flag_refuses_too(tmp_path, door) -> None:
     home = demo(tmp_path)
     home.control.mkdir(parents=True)
     (home.control / "control_stop.txt").touch()
-    with pytest.raises(AccessError, match=r"control_stop\.txt"):
+    with pytest.raises(ConfigError, match=r"control_stop\.txt"):
         launcher(home).launch(ONE_SYMBOL)
     assert door.ran == 0
 
@@ -378,7 +379,7 @@ def test_a_lost_risk_state_is_a_tripped_switch(tmp_path) -> None:
     home = demo(tmp_path)
     assert launcher(home).launch(SAMPLE).exit_code == 0
     home.bot(bot_of(home).identity).risk_state.unlink()
-    with pytest.raises(Latched, match="is gone beside sealed sessions"):
+    with pytest.raises(Latched, match="is gone beside lease_epoch"):
         launcher(home).launch(SAMPLE)
 
 
@@ -587,6 +588,51 @@ def test_a_dead_engine_with_a_flag_lying_there_is_not_started_again(
     ended = supervised(home).launch(ONE_SYMBOL)
     assert (ended.exit_code, door.ran) == (ExitCode.KILLED, 1)
     assert f"control_{command}.flag lies there" in ended.message
+
+
+def test_a_disk_that_refuses_stops_no_watch_and_no_way_out(
+    tmp_path, door, monkeypatch, capsys
+) -> None:
+    """State file and log of the supervisor refuse: told once, and a crash loop ends flat."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 100)
+    write, append = Registry.write, Registry.append_line
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageError("no space left on device", errno=28)
+
+    def writes(registry, name, *more, **named):
+        return (refuse if name == "bot_state.txt" else write)(registry, name, *more, **named)
+
+    def appends(registry, name, *more, **named):
+        return (refuse if name == "supervisor.log" else append)(registry, name, *more, **named)
+
+    monkeypatch.setattr(Registry, "write", writes)
+    monkeypatch.setattr(Registry, "append_line", appends)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.HALTED, 4)
+    assert "verified flat" in ended.message
+    told = capsys.readouterr().err
+    assert told.count("supervisor.log") == 1
+
+
+def test_an_engine_is_not_started_again_when_a_kill_cannot_be_ruled_out(
+    tmp_path, door, monkeypatch
+) -> None:
+    """A control folder that cannot be read may hold a kill: the account is closed."""
+    home = demo(tmp_path)
+    die_times(monkeypatch, 1)
+    pending = ControlFolder.pending
+
+    def unreadable(folder: ControlFolder):
+        if door.ran:
+            raise StorageError("could not read the control folder: input/output error")
+        return pending(folder)
+
+    monkeypatch.setattr(ControlFolder, "pending", unreadable)
+    ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, door.ran) == (ExitCode.KILLED, 1)
+    assert "control folder" in ended.message
 
 
 def test_an_engine_that_refuses_to_begin_is_not_started_again(tmp_path, door, monkeypatch) -> None:

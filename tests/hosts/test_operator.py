@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from rigd.core.errors import AlreadyRunning, ConfigError
+from rigd.core.errors import AlreadyRunning, ConfigError, StorageError
 from rigd.core.events import Command
-from rigd.hosts import operator
+from rigd.hosts import build_check, operator
 from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.risk.kill_switch import Cause, LatchState
 from rigd.store.control import ControlFolder
@@ -187,3 +187,31 @@ def test_a_sealed_build_is_audited(tmp_path) -> None:
     }
     with pytest.raises(ConfigError, match="reason"):
         operator.seal_build(Home(tmp_path), " ", clock)
+
+
+def refusing(*_: object, **__: object) -> None:
+    """An audit log that takes no row."""
+    raise StorageError("could not write operator_audit.log: no space left on device")
+
+
+def test_what_cannot_be_audited_is_not_done(bot, monkeypatch) -> None:
+    """No effect without its row: flags stay, no build is sealed, the table keeps its version."""
+    home = bot.home
+    ControlFolder(home.control, FakeClock(), FakeIds()).raise_flag(Command.KILL, "me", "", "test")
+    latch(bot)
+    manifest = home.env / build_check.MANIFEST
+    manifest.unlink(missing_ok=True)
+    before = listing(home.root)
+    monkeypatch.setattr(operator, "audit", refusing)
+    acts = (
+        lambda: operator.clear_flags(home, FakeClock(), FakeIds()),
+        lambda: operator.seal_build(home, "because", FakeClock()),
+        lambda: operator.change_mapping(bot, {"SPY": "SDS"}, "because", FakeClock()),
+        lambda: operator.reset_risk(bot, "because", FakeClock()),
+    )
+    for act in acts:
+        with pytest.raises(StorageError):
+            act()
+    lock = str(bot.home.bot(bot.identity).lock.relative_to(home.root))
+    assert listing(home.root) == before | {lock: b""}
+    assert not manifest.exists()

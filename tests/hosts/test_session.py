@@ -83,6 +83,11 @@ LEFT_BY_OTHERS = {
         ),
         "rigd backtest",
     ),
+    "auth_web.log": "a log-in",
+    "security_users.log": "rigd users role",
+    "system_users.log": "rigd users add",
+    "user_activity_monitoring.log": "a session of a user",
+    "password_reset_tokens.log": "rigd users password",
 }
 """Outputs that a session in this process does not leave, and what does."""
 
@@ -122,6 +127,13 @@ def test_a_session_leaves_the_files_of_the_table(finished) -> None:
     assert {"open.log", "mid.log", "close.log", "status.json", "heartbeat.log"}.isdisjoint(absent)
     for name in ("start_log", "stop_log", "main_bot.log", "daily_summary.json", "ledger.ofx"):
         assert name not in absent
+
+
+def test_the_log_of_dry_runs_is_written_by_dry_runs_alone(finished) -> None:
+    """L27: a session that is none leaves no test_mode.log."""
+    logs = finished.bot.home.bot(finished.bot.identity).logs
+    assert (logs / "open.log").exists()
+    assert not (logs / "test_mode.log").exists()
 
 
 def test_test_stands_in_every_file(finished) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from rigd.core.errors import StorageError
 from rigd.hosts import watch
 from rigd.hosts.watch import (
     BUSY_S,
@@ -105,6 +106,26 @@ def test_the_supervisor_beats_and_is_not_heard_after_its_end(tmp_path) -> None:
     guard.end()
     guard.end()
     assert read_lease(tree.supervisor) is None
+
+
+def test_a_supervisor_that_cannot_beat_watches_on(tmp_path, monkeypatch) -> None:
+    """A disk that refuses its beat blinds it for no engine that is gone."""
+    home = demo(tmp_path)
+    tree = home.bot(bot_of(home).identity)
+    tree.root.mkdir(parents=True)
+
+    def refuse(*_: object) -> None:
+        raise StorageError("could not write it: no space left on device")
+
+    monkeypatch.setattr(Beat, "beat", refuse)
+    monkeypatch.setattr(watch, "remove", refuse)
+    clock = FakeClock()
+    guard = Supervision(tree, clock, life_s=10.0)
+    guard.begin()
+    clock.advance(START_S + 1.0)
+    assert guard.look()
+    assert "no beat" in guard.reason
+    guard.end()
 
 
 def test_a_hung_engine_is_ended_before_the_look_returns(tmp_path) -> None:

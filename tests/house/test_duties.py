@@ -40,8 +40,14 @@ DUTIES: dict[str, tuple[str, str]] = {
     "accounting_api": ("rigd.ledger.book", "Ledger"),
     "generate_ofx": ("rigd.ledger.ofx", ""),
     "status_bot": ("rigd.reporting.status", "StatusFold"),
-    "daily_summary": ("rigd.reporting.summary", ""),
-    "session_report": ("rigd.reporting.report", ""),
+    "status_logger": ("rigd.reporting.status", "status_document"),
+    "watchdog_bot": ("rigd.engine.watchdog", "Watchdog"),
+    "provisioning_runner": ("rigd.hosts.provision", "provision_home"),
+    "tbot_supervisor": ("rigd.hosts.supervisor", ""),
+    "daily_summary": ("rigd.reporting.summary", "DailySummary"),
+    "session_report": ("rigd.reporting.report", "write_report"),
+    "report_router": ("rigd.store.registry", "Registry"),
+    "reporting_bot": ("rigd.reporting.report", "report_html"),
     "auto_backup": ("rigd.store.backup", "back_up"),
     "log_rotation": ("rigd.store.rotation", "rotate"),
     "finnhub_screener": ("rigd.screener.universe", "select"),
@@ -78,6 +84,25 @@ def test_no_script_of_the_documents_stands_beside_the_packages() -> None:
 def test_the_screener_modules_are_importable(module: str) -> None:
     """What finnhub_screener and its modules did is in the package screener (MM8)."""
     assert import_module(f"rigd.screener.{module}")
+
+
+OF_THE_REPORTS = {
+    "auto_backup": "rigd.store",
+    "daily_summary": "rigd.reporting",
+    "log_rotation": "rigd.store",
+    "report_router": "rigd.store",
+    "session_report": "rigd.reporting",
+    "reporting_bot": "rigd.reporting",
+}
+"""The scripts of row MM12, and the package that has the duty of each."""
+
+
+@pytest.mark.parametrize("script", OF_THE_REPORTS)
+def test_the_duties_of_the_reports_are_in_reporting_and_store(script: str) -> None:
+    """MM12: each is importable from its package."""
+    module, name = DUTIES[script]
+    assert module.rpartition(".")[0] == OF_THE_REPORTS[script]
+    assert callable(getattr(import_module(module), name))
 
 
 def test_settings_keys_and_paths_start_no_process() -> None:

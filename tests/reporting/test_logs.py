@@ -14,12 +14,14 @@ from rigd.core.errors import LogicError
 from rigd.core.events import (
     AlertRaised,
     BarsDropped,
+    CandidateJudged,
     Command,
     CommandObeyed,
     DefenseChanged,
     EmergencyMet,
     ErrorCaptured,
     NoteMade,
+    Outcome,
     Record,
     RiskModeChanged,
     RiskTripped,
@@ -158,6 +160,23 @@ def test_router_and_screener_share_the_verdicts() -> None:
         "allowed",
         "allowed",
     ]
+
+
+def test_a_blocked_candidate_stands_in_its_strategys_log() -> None:
+    """E6: two blocks by max_trades and one by adx are rows of the strategies that met them."""
+    blocks = [
+        (f"{entry.record.strategy}.log", entry.seq, entry.record.rule)
+        for entry in session()
+        if isinstance(entry.record, CandidateJudged) and entry.record.outcome is Outcome.BLOCKED
+    ]
+    told = [
+        (name, row["seq"], row["details"]["rule"])
+        for name in ("open.log", "mid.log", "close.log")
+        for row in rows(name)
+        if row["details"].get("outcome") == "blocked"
+    ]
+    assert sorted(told) == sorted(blocks)
+    assert sorted(rule for _, _, rule in told) == ["adx", "max_trades", "max_trades"]
 
 
 def test_a_start_and_a_stop_row_with_its_reason() -> None:

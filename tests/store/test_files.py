@@ -16,6 +16,7 @@ from rigd.store.files import (
     LocalFiles,
     extend,
     make_folder,
+    overwrite,
     remove,
     remove_tree,
     replace,
@@ -206,6 +207,20 @@ def test_a_file_is_extended_with_zeros_and_synced(
     assert path.read_bytes() == b"held" + bytes(6)
     extend(path, 7)
     assert recorder.calls == ["pwrite", "fsync"]
+
+
+def test_a_file_is_written_over_where_it_lies(tmp_path: Path) -> None:
+    """The same file holds the new content alone; a link and a missing file are refused."""
+    path = tmp_path / "file"
+    path.write_bytes(b"the old content")
+    before = path.stat().st_ino
+    overwrite(path, b"the new")
+    assert (path.read_bytes(), path.stat().st_ino) == (b"the new", before)
+    (tmp_path / "link").symlink_to(path)
+    for wrong in ("link", "missing"):
+        with pytest.raises(StorageError):
+            overwrite(tmp_path / wrong, b"more")
+    assert path.read_bytes() == b"the new"
 
 
 def test_a_published_file_is_whole_and_costs_no_sync(

@@ -17,7 +17,16 @@ import pytest
 from rigd.core.errors import AlreadyRunning, DataError, ExitCode, LogicError, StorageError
 from rigd.store import locks
 from rigd.store.lease import Process, boot, born
-from rigd.store.locks import Owner, SessionLock, current_epoch, next_epoch, read_owner
+from rigd.store.locks import (
+    UNNAMED,
+    Owner,
+    SessionLock,
+    current_epoch,
+    holders,
+    next_epoch,
+    owner_of,
+    read_owner,
+)
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -125,6 +134,40 @@ def test_an_owner_that_has_not_said_its_name_is_refused_too(tmp_path: Path) -> N
         path.write_bytes(b"")
         with pytest.raises(AlreadyRunning, match="not yet said"):
             lock(path).acquire()
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b'{"pid": 1, "started": "", "what": "x"}'])
+def test_the_holder_is_known_when_the_file_does_not_say(tmp_path: Path, content: bytes) -> None:
+    """A file that is blank, damaged or names somebody else hides no holder from the system."""
+    path = tmp_path / "session.lock"
+    with holder(path) as child:
+        pid = child.pid
+        path.write_bytes(content)
+        found = owner_of(path)
+        assert found is not None
+        assert (found.pid, found.what) == (pid, UNNAMED)
+        assert found.process.lives
+        with pytest.raises(AlreadyRunning, match=f"process {pid}"):
+            lock(path).acquire()
+        child.kill()
+    assert holders(path) == []
+
+
+def test_a_holder_keeps_its_own_name(tmp_path: Path) -> None:
+    """What the file says of the process that holds the lock is told, and its start is checked."""
+    path = tmp_path / "session.lock"
+    with holder(path) as child:
+        path.write_bytes(path.read_bytes().replace(b'"born": ', b'"born": 9'))
+        found = owner_of(path)
+        assert found is not None
+        assert (found.pid, found.what) == (child.pid, "session 2024-03-04_1")
+        assert found.process.lives
+        child.kill()
+
+
+def test_nobody_is_named_where_nobody_holds_a_lock(tmp_path: Path) -> None:
+    """A lock that nobody made has no holder and no owner."""
+    assert owner_of(tmp_path / "session.lock") is None
 
 
 def test_a_lock_file_that_was_replaced_is_locked_anew(

@@ -72,6 +72,29 @@ def test_sessions_of_a_day_are_counted_from_their_folders(tmp_path: Path) -> Non
     assert tree.session_numbers(date(2013, 10, 7)) == [2, 10]
 
 
+def test_what_a_home_holds_is_found_by_the_resolver(tmp_path: Path) -> None:
+    """L37: bots with sessions, books, journals and simulated accounts, each in order."""
+    home = Home(tmp_path)
+    assert (home.bots_with_sessions(), home.books(), home.sim_accounts()) == ([], [], [])
+    files = (
+        f"{BOT}/sessions/2024-03-04_2/journal.log",
+        f"{BOT}/sessions/2024-03-04_1/journal.log",
+        f"{BOT}/ledgers/{BOT}_BOT_ledger.db",
+        "simulated_broker/B.log",
+        "simulated_broker/A.log",
+        "simulated_broker/A.json",
+        "logs/main_bot.log",
+    )
+    for name in files:
+        (tmp_path / "runs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "runs" / name).touch()
+    assert home.bots_with_sessions() == [str(BOT)]
+    assert home.books() == [tmp_path / "runs" / files[2]]
+    assert home.sim_accounts() == ["A", "B"]
+    assert home.bot(BOT).journals() == [tmp_path / "runs" / name for name in (files[1], files[0])]
+    assert home.bot(BOT).config_lock == tmp_path / "runs" / str(BOT) / "config.lock"
+
+
 def test_a_session_number_below_one_is_a_defect() -> None:
     """Sessions of a day count from 1."""
     with pytest.raises(LogicError, match="from 1"):

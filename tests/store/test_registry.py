@@ -63,6 +63,15 @@ def test_the_documents_files_lie_where_they_say(name: str) -> None:
     assert (path, row.shown, row.alias) == DOCUMENT_070[name]
 
 
+def test_the_logs_page_shows_the_documents_logs_and_no_other_file() -> None:
+    """L26, L28-L30: status, trades, summaries and backups are absent from the logs page."""
+    documents = {name for name, (_, shown, _) in DOCUMENT_070.items() if shown}
+    documents |= {"auth_web.log", "security_users.log", "system_users.log"}  # L9-L11
+    documents |= {"user_activity_monitoring.log", "password_reset_tokens.log"}  # L12, L15
+    ours = {"operator_audit.log", "supervisor.log", "broker_api.log", "test_mode.log"}
+    assert {row.name for row in OUTPUTS if row.shown} == documents | ours
+
+
 def test_names_and_paths_are_unique() -> None:
     """Two rows never share a name or a file."""
     assert len({row.name for row in OUTPUTS}) == len(OUTPUTS)
@@ -147,6 +156,16 @@ def test_logs_rotate_at_the_size_given(tmp_path: Path) -> None:
         for n in range(3):
             door.append_line("main_bot.log", f"line {n}", writer="rigd.reporting.logs")
     assert (tmp_path / "runs/logs/main_bot.log.1").read_text() == "line 1\n"
+
+
+def test_a_sessions_own_part_is_never_rotated(tmp_path: Path) -> None:
+    """What is sealed with a session's record holds every line, however large it grows."""
+    with Registry(Home(tmp_path), BOT, day=DAY, number=1, max_bytes=10, kept=1) as door:
+        for n in range(3):
+            for name in ("broker_api.log", "session/broker_api.log"):
+                door.append_line(name, f"line {n}", writer="rigd.reporting.broker_api")
+        assert door.read("session/broker_api.log") == b"line 0\nline 1\nline 2\n"
+        assert door.read("broker_api.log") == b"line 2\n"
 
 
 def test_only_logs_are_appended_to(tmp_path: Path) -> None:
