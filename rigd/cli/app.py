@@ -96,6 +96,62 @@ def session(
     )
 
 
+@app.command()
+def backtest(
+    strategy: Annotated[str, typer.Option(help="open, mid, close, or all by the router.")] = "all",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Folder of bar files; the built-in sample without it.")
+    ] = "",
+    symbols: Annotated[str, typer.Option(help="What may be traded, such as SPY,IBM.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable."),
+    ] = None,
+    cash: Annotated[str, typer.Option(help="Cash at the first open.")] = "",
+    config: Annotated[
+        str, typer.Option(help="A settings file, such as env/.env_bot.test; else the bot's own.")
+    ] = "",
+    data_source: Annotated[
+        str, typer.Option("--data_source", "--data-source", help="CSV: the files of --data.")
+    ] = "CSV",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy over days of minute bars in a notebook; nothing is traded or posted."""
+    import rigd.cli.backtest as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            start=start,
+            end=end,
+            data=data,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            cash=cash,
+            config=config,
+            data_source=data_source,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def compare(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Replay a session's day as a backtest and split every difference of its trades."""
+    import rigd.cli.compare as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(session, as_json=as_json))
+
+
 @app.command(
     context_settings={
         "allow_extra_args": True,

@@ -21,6 +21,7 @@ from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.core.lines import one_line
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
+from rigd.hosts.backtest import clearance
 from rigd.hosts.books import make_books, refuse_lost_books
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.bot_state import BotStateFile
@@ -169,6 +170,7 @@ class Launcher:
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
+        clearance.require(self._home, bot.settings)
         plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._live, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):

@@ -257,6 +257,39 @@ _UNIVERSE = (
     _file("universe.lock", "screeners/universe.lock", "rigd.store.locks", "main", Format.JSON),
 )
 
+_RESEARCH = (
+    *(
+        _file(
+            f"{prefix}{name}",
+            f"backtest_results/{folder}{name}",
+            "rigd.reporting.backtest",
+            "backtest_engine",
+            kind,
+        )
+        for prefix, folder in (("", ""), ("backtest/", "runs/{stamp}/"))
+        for name, kind in (
+            ("trade_history_backtest.csv", Format.CSV),
+            ("trade_history_backtest.json", Format.JSON),
+            ("daily_summary_backtest.json", Format.JSON),
+            ("backtest_slippage_comparison.json", Format.JSON),
+        )
+    ),
+    _file(
+        "backtest.ipynb",
+        "backtest_results/runs/{stamp}/backtest.ipynb",
+        "rigd.hosts.backtest.launch",
+        "backtest_engine",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "backtest_plots.html",
+        "backtest_results/runs/{stamp}/plots.html",
+        "rigd.reporting.backtest_charts",
+        "plot_results",
+        Format.HTML,
+    ),
+)
+
 _OTHER = (
     _file(
         "review.ipynb",
@@ -451,6 +484,7 @@ OUTPUTS: tuple[Output, ...] = (
     *_OF_SESSION,
     *(_copy(output) for output in _STANDING if output.name in COPIED),
     *_UNIVERSE,
+    *_RESEARCH,
     *_OTHER,
     *_SWEEPS,
 )
