@@ -84,7 +84,7 @@ def is_killed(ran: Ran, home: Path, figure: Callable[[str, str], None], state: s
 def halts(home: Path) -> None:
     """Assert that flag and latch keep the next session from trading, and that books close."""
     refused = run_rigd(home, "session", *PACED)
-    assert refused.code == 1
+    assert refused.code == 2
     assert "control_kill.flag" in refused.err
     assert read_json(bot_tree(home) / "risk_state.json")["tripped"] is True
     assert (home / "runs/control/bot_state.txt").read_text() == "stopped\n"
