@@ -46,7 +46,7 @@ def test_the_best_are_printed(asked, capsys) -> None:
     assert lines[1] == (
         "  STOP_PCT_OPEN=off: 20 trades, PnL 30.00, wins 40%, drawdown 4.00, 4.5 min"
     )
-    assert "result.csv" in lines[3]
+    assert lines[3].startswith("all of them, one a row: ")
     assert lines[-1].startswith("next: ")
 
 
