@@ -4,7 +4,6 @@
 """
 
 from rigd.core.lazy import LazyNames
-
 from rigd.hosts.magic import load_ipython_extension
 
 __all__ = ["__version__", "load_ipython_extension"]

@@ -49,8 +49,9 @@ def cleared_by(home: Home, config_digest: str, code_digest: str) -> Path | None:
         The run's folder; None when there is none.
     """
     runs = Registry(home, stamp="none").path(SUMMARY).parent.parent
-    found = sorted(runs.glob("*/daily_summary_backtest.json")) if runs.exists() else []
-    for path in reversed(found):
+    stamps = sorted(each.name for each in runs.iterdir()) if runs.exists() else []
+    for stamp in reversed(stamps):
+        path = Registry(home, stamp=stamp).path(SUMMARY)
         if _clears(path, config_digest, code_digest):
             return path.parent
     return None
