@@ -48,10 +48,9 @@ def cleared_by(home: Home, config_digest: str, code_digest: str) -> Path | None:
     Path or None
         The run's folder; None when there is none.
     """
-    runs = Registry(home, stamp="none").path(SUMMARY).parent.parent
-    stamps = sorted(each.name for each in runs.iterdir()) if runs.exists() else []
-    for stamp in reversed(stamps):
-        path = Registry(home, stamp=stamp).path(SUMMARY)
+    summary = Registry(home, stamp="none").path(SUMMARY)
+    found = sorted(summary.parent.parent.glob(f"*/{summary.name}"))
+    for path in reversed(found):
         if _clears(path, config_digest, code_digest):
             return path.parent
     return None
