@@ -96,6 +96,62 @@ def session(
     )
 
 
+@app.command()
+def backtest(
+    strategy: Annotated[str, typer.Option(help="open, mid, close, or all by the router.")] = "all",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Folder of bar files; the built-in sample without it.")
+    ] = "",
+    symbols: Annotated[str, typer.Option(help="What may be traded, such as SPY,IBM.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable."),
+    ] = None,
+    cash: Annotated[str, typer.Option(help="Cash at the first open.")] = "",
+    config: Annotated[
+        str, typer.Option(help="A settings file, such as env/.env_bot.test; else the bot's own.")
+    ] = "",
+    data_source: Annotated[
+        str, typer.Option("--data_source", "--data-source", help="CSV: the files of --data.")
+    ] = "CSV",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy over days of minute bars in a notebook; nothing is traded or posted."""
+    import rigd.cli.backtest as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            start=start,
+            end=end,
+            data=data,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            cash=cash,
+            config=config,
+            data_source=data_source,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def compare(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Replay a session's day as a backtest and split every difference of its trades."""
+    import rigd.cli.compare as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(session, as_json=as_json))
+
+
 @app.command(
     context_settings={
         "allow_extra_args": True,
@@ -154,6 +210,64 @@ def tuning(
     import rigd.cli.tuning as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.run(rebuild=rebuild, as_json=as_json))
+
+
+@app.command()
+def sweep(
+    strategy: Annotated[str, typer.Option(help="open, mid or close.")] = "",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=a,b|lo:hi:step", help="A key with its values; repeatable."),
+    ] = None,
+    data: Annotated[str, typer.Option(help="Folder of bar files.")] = "",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    symbols: Annotated[str, typer.Option(help="Such as SPY,IBM; every one without it.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting for this sweep; repeatable."),
+    ] = None,
+    entries: Annotated[
+        int, typer.Option(help="Entries of a symbol a day; more than 1 re-enters, 0 has no limit.")
+    ] = 1,
+    by: Annotated[str, typer.Option(help="What the best are ranked by, such as pnl.")] = "pnl",
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    resume: Annotated[str, typer.Option(metavar="ID", help="A sweep that was cut off.")] = "",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy with every combination of a grid of settings; Ctrl-C can be resumed."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            grid=grid or [],
+            data=data,
+            start=start,
+            end=end,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            entries_a_day=entries,
+            by=by,
+            jobs=jobs,
+            cluster=cluster,
+            resume=resume,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the kernels of backtest and sweep once, so that nothing waits for them later."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warmup())
 
 
 @app.command()
@@ -480,6 +594,39 @@ def flags_clear() -> None:
     import rigd.cli.control as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.flags_clear())
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser on it.")] = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Open JupyterLab for research on this machine alone; its address is printed with its token."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.lab(port=port, browser=browser))
+
+
+@app.command()
+def run(
+    notebook: Annotated[str, typer.Argument(help="A notebook of notebooks/, such as review.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="A parameter that it declares; repeatable."),
+    ] = None,
+) -> None:
+    """Run a notebook by papermill; a parameter that it does not declare is refused before."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(notebook, changes or []))
+
+
+@app.command()
+def warm() -> None:
+    """Keep a warm parent until interrupted: runs of this home start from it, without imports."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warm())
 
 
 def _kill_at_once(arguments: list[str]) -> NoReturn:

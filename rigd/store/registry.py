@@ -38,6 +38,7 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ARCHIVE = "archive"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +257,39 @@ _UNIVERSE = (
     _file("universe.lock", "screeners/universe.lock", "rigd.store.locks", "main", Format.JSON),
 )
 
+_RESEARCH = (
+    *(
+        _file(
+            f"{prefix}{name}",
+            f"backtest_results/{folder}{name}",
+            "rigd.reporting.backtest",
+            "backtest_engine",
+            kind,
+        )
+        for prefix, folder in (("", ""), ("backtest/", "runs/{stamp}/"))
+        for name, kind in (
+            ("trade_history_backtest.csv", Format.CSV),
+            ("trade_history_backtest.json", Format.JSON),
+            ("daily_summary_backtest.json", Format.JSON),
+            ("backtest_slippage_comparison.json", Format.JSON),
+        )
+    ),
+    _file(
+        "backtest.ipynb",
+        "backtest_results/runs/{stamp}/backtest.ipynb",
+        "rigd.hosts.backtest.launch",
+        "backtest_engine",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "backtest_plots.html",
+        "backtest_results/runs/{stamp}/plots.html",
+        "rigd.reporting.backtest_charts",
+        "plot_results",
+        Format.HTML,
+    ),
+)
+
 _OTHER = (
     _file(
         "review.ipynb",
@@ -426,13 +460,33 @@ def _copy(standing: Output) -> Output:
     )
 
 
+_SWEEPS = tuple(
+    _file(
+        name,
+        f"backtest_results/strategy_tuning/sweeps/{place}",
+        "rigd.hosts.sweep.state",
+        "strategy_optimizer",
+        kind,
+    )
+    for name, place, kind in (
+        ("sweep.json", "{stamp}/sweep.json", Format.JSON),
+        ("sweep_result.json", "{stamp}/result.json", Format.JSON),
+        ("sweep_result.csv", "{stamp}/result.csv", Format.CSV),
+        ("sweep_part.npy", "{stamp}.npy", Format.ARRAY),
+    )
+)
+"""Of a part the stamp is the sweep's with the part's number."""
+
+
 OUTPUTS: tuple[Output, ...] = (
     *_STANDING,
     *_BOOKS,
     *_OF_SESSION,
     *(_copy(output) for output in _STANDING if output.name in COPIED),
     *_UNIVERSE,
+    *_RESEARCH,
     *_OTHER,
+    *_SWEEPS,
 )
 """Every output file."""
 
