@@ -16,12 +16,11 @@ from rigd.config.sources import checkout
 from rigd.core.errors import ConfigError
 from rigd.hosts import supervisor
 from rigd.store.files import make_folder
+from rigd.store.paths import Home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from rigd.store.paths import Home
 
 RESEARCH = "research"
 """The folder below ``runs/`` where new notebooks are made; the launcher's script knows it too."""
@@ -69,7 +68,7 @@ def open_lab(
         raise ConfigError(msg)
     require_installed()
     root = checkout()
-    for folder in (root / "runs" / RESEARCH, home.runs / STATE):
+    for folder in (Home(root).runs / RESEARCH, home.runs / STATE):
         make_folder(folder)
     with (
         TemporaryDirectory(prefix="rigd-") as runtime,
