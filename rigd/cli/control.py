@@ -5,10 +5,10 @@ from __future__ import annotations
 from rigd.cli.console import CLOCK, IDS, open_bot_of, open_home, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
+from rigd.core.lines import one_line
 from rigd.hosts import operator, operator_audit
 from rigd.hosts.bot import is_provisioned
 from rigd.hosts.latch import read_defense, read_latch
-from rigd.reporting.text import one_line
 from rigd.store.control import ControlFolder
 
 _ALLOWED = {command.value: command for command in (Command.START, Command.STOP, Command.KILL)}

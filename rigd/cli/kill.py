@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from rigd.cli.console import CLOCK, IDS, open_home, say, say_json, say_next
 from rigd.core.errors import ExitCode
+from rigd.core.lines import one_line
 from rigd.hosts.kill import Kill, Verdict
 from rigd.hosts.kill_access import find_access
-from rigd.reporting.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

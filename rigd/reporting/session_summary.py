@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rigd.core.events import SessionClosed, TradeClosed, WindowPlanned
+from rigd.core.lines import one_line
 from rigd.reporting import tables
 from rigd.reporting.funnel import explain_no_trade, funnels, warned
 from rigd.reporting.header import marks_of, session_key, started_of
-from rigd.reporting.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

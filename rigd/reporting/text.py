@@ -10,16 +10,15 @@ import csv
 import html
 import io
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from rigd.core.clock import iso
+from rigd.core.lines import one_line
 from rigd.core.money import plain
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
-_BREAKING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def escape(value: object) -> str:
@@ -38,13 +37,6 @@ def shown(value: object) -> str:
     if isinstance(value, datetime):
         return iso(value)
     return str(value)
-
-
-def one_line(text: str) -> str:
-    r"""Return `text` with control, format and line-separating characters written as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text)
 
 
 def csv_line(values: Sequence[str]) -> str:
@@ -112,15 +104,3 @@ def _indented(value: object, margin: str) -> str:
         lines = (inner + _indented(item, inner) for item in value)
         return "[\n" + ",\n".join(lines) + f"\n{margin}]"
     return json_text(value)
-
-
-def _visible(character: str) -> str:
-    if unicodedata.category(character) not in _BREAKING:
-        return character
-    code = ord(character)
-    named = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-    if character in named:
-        return named[character]
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -12,7 +12,6 @@ from rigd.reporting.text import (
     escape,
     json_document,
     json_text,
-    one_line,
     shown,
 )
 
@@ -22,24 +21,6 @@ def test_markup_is_escaped_for_content_and_attributes() -> None:
     assert escape("<img src=x onerror=\"a('b')&c\">") == (
         "&lt;img src=x onerror=&quot;a(&#x27;b&#x27;)&amp;c&quot;&gt;"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "written"),
-    [
-        ("plain", "plain"),
-        ("a\nb\rc\td", r"a\nb\rc\td"),
-        ("\x1b[31mred\x00", r"\x1b[31mred\x00"),
-        ("left\u2028right", r"left\u2028right"),
-        ("\u202eflow", r"\u202eflow"),
-        ("Zürich – ok", "Zürich – ok"),
-        ("\U000e0001tag", r"\U000e0001tag"),
-        ("\x85next", r"\x85next"),
-    ],
-)
-def test_one_line_shows_what_would_break_or_hide(text: str, written: str) -> None:
-    """Control, direction and line characters become visible escapes; letters stay."""
-    assert one_line(text) == written
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "  =1"])
