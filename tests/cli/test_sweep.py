@@ -25,7 +25,7 @@ def asked(monkeypatch, tmp_path):
         days=2,
         outputs=np.array([[20.0, 10.0, 12.0, 5.0, 100.0, 9.0], [20.0, 30.0, 8.0, 4.0, 90.0, 9.0]]),
         hashes={"seed": "1"},
-        folder=tmp_path,
+        table=tmp_path / "result.csv",
     )
 
     def sweep(**options):
