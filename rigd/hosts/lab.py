@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-
 RESEARCH = "research"
 """The folder below ``runs/`` where new notebooks are made; the launcher's script knows it too."""
 STATE = "lab"

@@ -191,8 +191,18 @@ def _arguments(
         name = typed.replace("-", "_")
         if not equals:
             value = rest.pop(0) if rest and not rest[0].startswith("--") else "true"
-        named[name] = _value(name, value, parameters.get(name))
+        parameter = parameters.get(name)
+        if _takes_several(parameter):
+            named.setdefault(name, []).append(value)
+        else:
+            named[name] = _value(name, value, parameter)
     return positional, named
+
+
+def _takes_several(parameter: inspect.Parameter | None) -> bool:
+    """Tell whether an option may be repeated: its default is a tuple, and it takes no text."""
+    several = parameter is not None and isinstance(parameter.default, tuple)
+    return several and not str(getattr(parameter, "annotation", "")).startswith("str")
 
 
 def _value(name: str, text: str, parameter: inspect.Parameter | None) -> Any:  # noqa: ANN401 - as its parameter

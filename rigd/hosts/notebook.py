@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rigd.store.paths import Home
 
 TICK_S = 0.2
+SUFFIX = ".ipynb"
 _SWITCH = {"true": True, "false": False}
 
 
@@ -95,8 +96,9 @@ def find(name: str) -> Path:
     ConfigError
         If there is none of that name; the nearest one is named.
     """
-    found = {path.stem: path for path in (checkout() / "notebooks").glob("*.ipynb")}
-    stem = name.removesuffix(".ipynb").removeprefix("notebooks/")
+    folder = checkout() / "notebooks"
+    found = {path.stem: path for path in folder.iterdir() if path.suffix == SUFFIX}
+    stem = name.removesuffix(SUFFIX).removeprefix("notebooks/")
     if stem not in found:
         near = difflib.get_close_matches(stem, found, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""

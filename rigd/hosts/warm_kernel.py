@@ -1,12 +1,14 @@
-"""A kernel that is forked, not started: it waits until papermill has a connection for it.
+"""A kernel that is forked, not started: it waits until papermill has an order for it.
 
-It is forked before its run starts any thread. It does nothing before its order comes, and ends when
-the run is gone before that. It says that it is ready when its sockets are bound: a client that
-connects earlier hangs (PERFORMANCE W5).
+It is forked before its run starts any thread. One that is forked ahead of its run binds its sockets
+at once, in the run's own folder; it runs no code before its order comes, which gives it environment
+and folder, and ends when the run is gone before that. It says that it is ready when its sockets are
+bound: a client that connects earlier hangs (PERFORMANCE W5).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -18,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import write_connection_file
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import default
 
-from rigd.config.sources import replace_environment
+from rigd.config.sources import checkout, replace_environment
 from rigd.core.errors import LogicError
-from rigd.hosts import warm
+from rigd.hosts import runner, warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -51,14 +55,22 @@ class ForkedKernel:
         The kernel's process.
     line
         On which it gets its order and says that it is ready.
+    arguments
+        What it was initialised with; empty when it waits for them too.
     """
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int, line: socket.socket) -> None:
+    def __init__(self, pid: int, line: socket.socket, arguments: Sequence[str] = ()) -> None:
         self.pid = pid
+        self.arguments = tuple(arguments)
         self.returncode: int | None = None
         self._line = line
+
+    @property
+    def connection_file(self) -> str:
+        """Where its sockets are told; blank when it has none yet."""
+        return self.arguments[1] if self.arguments else ""
 
     def begin(self, arguments: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
         """Let the kernel begin, and wait until it can be connected to.
@@ -80,7 +92,8 @@ class ForkedKernel:
         order = {"arguments": list(arguments), "environment": dict(environment), "folder": folder}
         with self._line as line:
             line.settimeout(PATIENCE_S)
-            warm.send(line, order)
+            with suppress(OSError):  # gone: then nothing is received either
+                socket.send_fds(line, [json.dumps(order).encode()], [sys.stdout.fileno()])
             if warm.received(line) != READY:
                 raise LogicError("a forked kernel must become ready, it did not")
 
@@ -139,27 +152,33 @@ class Client(AsyncKernelClient):
             await self.get_iopub_msg(timeout=QUIET_S)
 
 
-def fork_kernel(leave: Callable[[], None]) -> ForkedKernel | Callable[[], int]:
+def fork_kernel(
+    leave: Callable[[], None], ahead: Path | None = None
+) -> ForkedKernel | Callable[[], int]:
     """Fork this process into a run and its kernel.
 
     Parameters
     ----------
     leave
         Called in the kernel: lets go of what is the run's alone.
+    ahead
+        A private folder for the sockets of a kernel that is forked ahead of its run; None for one
+        that gets its arguments with its order.
 
     Returns
     -------
     ForkedKernel or function
         The kernel, in the run. In the kernel itself, what it has to do; it returns its exit code.
     """
+    arguments = _arguments_ahead(ahead) if ahead else ()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid:
         theirs.close()
-        return ForkedKernel(pid, ours)
+        return ForkedKernel(pid, ours, arguments)
     ours.close()
     leave()
-    return lambda: _be_kernel(theirs)
+    return lambda: _be_kernel(theirs, arguments)
 
 
 def manager_of(kernel: ForkedKernel) -> type[AsyncKernelManager]:
@@ -180,11 +199,13 @@ def manager_of(kernel: ForkedKernel) -> type[AsyncKernelManager]:
         """Gives the kernel its order where another one starts a process."""
 
         async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ANN401 - as its base
-            if tuple(cmd[: len(LAUNCHED)]) != LAUNCHED:
-                raise LogicError(f"a forked kernel must stand for ipykernel, not {cmd[:3]}")
+            arguments = tuple(cmd[len(LAUNCHED) :])
+            if tuple(cmd[: len(LAUNCHED)]) != LAUNCHED or kernel.arguments not in {(), arguments}:
+                kernel.kill()  # it stands for another command than the one that is asked for
+                return await super().launch_kernel(cmd, **kwargs)
             environment = {**kwargs["env"], "JPY_PARENT_PID": str(os.getpid())}
             self.cwd = kwargs.get("cwd") or str(Path.cwd())
-            kernel.begin(cmd[len(LAUNCHED) :], environment, self.cwd)
+            kernel.begin(arguments, environment, self.cwd)
             self.process = kernel  # type: ignore[assignment] # has what is asked of a Popen
             self.pid = self.pgid = kernel.pid
             return self.connection_info
@@ -200,6 +221,10 @@ def manager_of(kernel: ForkedKernel) -> type[AsyncKernelManager]:
             self,
             **kwargs: Any,  # noqa: ANN401 - as its base
         ) -> tuple[list[str], dict[str, Any]]:
+            if kernel.connection_file:
+                self.connection_file = kernel.connection_file
+                self.load_connection_file()
+                self._connection_file_written = True
             self.provisioner = Provisioner(
                 kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
             )
@@ -211,18 +236,39 @@ def manager_of(kernel: ForkedKernel) -> type[AsyncKernelManager]:
     return Manager
 
 
-def _be_kernel(line: socket.socket) -> int:
+def _arguments_ahead(folder: Path) -> tuple[str, ...]:
+    """Return the arguments that the kernelspec will give a kernel; name its sockets."""
+    sockets = str(folder / "kernel-ipc")
+    path, _ = write_connection_file(str(folder / "connection.json"), ip=sockets, transport="ipc")
+    folder_of_spec = checkout() / "env" / "jupyter" / "kernels" / runner.KERNEL
+    argv = KernelSpec.from_resource_dir(str(folder_of_spec)).argv[len(LAUNCHED) :]
+    return tuple(path if word == "{connection_file}" else word for word in argv)
+
+
+def _be_kernel(line: socket.socket, ahead: Sequence[str]) -> int:
     """Become the kernel that is asked for; return when it was shut down."""
     os.setsid()
-    order = warm.received(line)
-    if not order:
+    app = _initialised(ahead) if ahead else None
+    content, given, _, _ = socket.recv_fds(line, warm.MESSAGE_BYTES, 1)
+    if not content:
         return 0  # the run is gone
+    order = json.loads(content)
     replace_environment(order["environment"])
     os.chdir(order["folder"])
-    sys.argv = ["ipykernel_launcher", *order["arguments"]]
-    app: Any = IPKernelApp.instance()
-    app.initialize(order["arguments"])
+    for stream in (sys.stdout, sys.stderr):  # what is printed past IPython goes to the run's output
+        copy = getattr(stream, "_original_stdstream_copy", None)
+        if copy is not None:
+            os.dup2(given[0], copy)
+    app = app or _initialised(order["arguments"])
     with line:
         warm.send(line, READY)
     app.start()
     return 0
+
+
+def _initialised(arguments: Sequence[str]) -> Any:  # noqa: ANN401 - an IPKernelApp, which is untyped
+    """Return a kernel whose sockets are bound."""
+    sys.argv = ["ipykernel_launcher", *arguments]
+    app: Any = IPKernelApp.instance()
+    app.initialize(list(arguments))
+    return app

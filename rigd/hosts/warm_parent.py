@@ -4,7 +4,8 @@
 other end of its stdin: the parent ends when that end closes, however its owner dies. Runs that it
 forked go on. It opens no file of the home, holds no secret and starts no thread; it forks in one
 place, between two messages, and refuses to when it has a second thread. A fork keeps the
-descriptors of its order, and nothing else of what its parent held.
+descriptors of its order, and nothing else of what its parent held. When nobody asks it forks one
+run ahead, with its kernel, which waits for the next order.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment, replace_environment
@@ -27,6 +29,8 @@ from rigd.hosts.runner import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rigd.hosts.warm_kernel import ForkedKernel
 
 IMPORTED = (
     "IPython.core.completerlib",
@@ -79,6 +83,7 @@ class Parent:
         self._address = warm.address(root)
         self._owner = owner
         self._told: dict[str, Any] = {}
+        self._ahead: socket.socket | None = None
 
     def warm_up(self) -> None:
         """Do the imports, and make sure that what was imported is one build.
@@ -122,7 +127,8 @@ class Parent:
                 _reap()
                 if self._owner in ready:
                     return None
-                if listener.fileno() in ready and (role := self._answer(listener)):
+                asked = listener.fileno() in ready
+                if role := self._answer(listener) if asked else self._fork_ahead():
                     return role
 
     def _answer(self, listener: socket.socket) -> Callable[[], int] | None:
@@ -142,11 +148,34 @@ class Parent:
         channel = socket.socket(fileno=given[0])
         if refusal := _refusal(content):
             warm.send(channel, {"refused": refusal})
-        elif not os.fork():
+        elif not self._hand_on(content, given) and not os.fork():
             return lambda: _run(json.loads(content), channel, given[1])
         channel.close()
         _close(given[1:])
         return None
+
+    def _hand_on(self, content: bytes, given: list[int]) -> bool:
+        """Give an order to the run that was forked ahead; False when there is none any more."""
+        if self._ahead is None:
+            return False
+        with self._ahead as line:
+            self._ahead = None
+            try:
+                socket.send_fds(line, [content], given)
+            except OSError:
+                return False
+        return True
+
+    def _fork_ahead(self) -> Callable[[], int] | None:
+        if self._ahead is not None or _threads() != 1:
+            return None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork():
+            theirs.close()
+            self._ahead = ours
+            return None
+        ours.close()
+        return lambda: _wait(theirs)
 
 
 def main(arguments: list[str]) -> int:
@@ -165,17 +194,52 @@ def main(arguments: list[str]) -> int:
 
 def _run(order: dict[str, Any], channel: socket.socket, output: int) -> int:
     """Be the run that was ordered, or its kernel; return the exit code."""
-    from rigd.hosts.warm_kernel import ForkedKernel, fork_kernel, manager_of  # noqa: PLC0415 - done
+    from rigd.hosts.warm_kernel import ForkedKernel, fork_kernel  # noqa: PLC0415 - imported before
 
-    _become_alone(channel.fileno(), output)
+    _become_alone({channel.fileno(), output})
+    _speak_to(output)
+    if not _may_go(order, channel):
+        return int(ExitCode.OK)
+    kernel = fork_kernel(channel.close)
+    return _execute(order, channel, kernel) if isinstance(kernel, ForkedKernel) else kernel()
+
+
+def _wait(line: socket.socket) -> int:
+    """Be a run that was forked ahead, or its kernel: wait for the order; return the exit code."""
+    from rigd.hosts.warm_kernel import ForkedKernel, fork_kernel  # noqa: PLC0415 - imported before
+
+    _become_alone({line.fileno()})
+    unread, printing = os.pipe()
+    _speak_to(printing)
+    with TemporaryDirectory(prefix="rigd-") as folder:
+        replace_environment({**environment(), "IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder})
+        kernel = fork_kernel(line.close, Path(folder))
+        if not isinstance(kernel, ForkedKernel):
+            return kernel()
+        content, given, _, _ = socket.recv_fds(line, warm.MESSAGE_BYTES, _DESCRIPTORS)
+        line.close()
+        if len(given) != _DESCRIPTORS:
+            return int(ExitCode.OK)  # the parent is gone
+        _speak_to(given[1])
+        os.close(unread)
+        order, channel = json.loads(content), socket.socket(fileno=given[0])
+        return _execute(order, channel, kernel) if _may_go(order, channel) else int(ExitCode.OK)
+
+
+def _may_go(order: dict[str, Any], channel: socket.socket) -> bool:
+    """Take environment and folder of an order; False when nobody waits for this run any more."""
     warm.send(channel, {"pid": os.getpid()})
     if channel.recv(len(warm.GO)) != warm.GO:
-        return int(ExitCode.OK)  # nobody waits for this run any more
+        return False
     replace_environment(order["environment"])
     os.chdir(order["folder"])
-    kernel = fork_kernel(channel.close)
-    if not isinstance(kernel, ForkedKernel):
-        return kernel()
+    return True
+
+
+def _execute(order: dict[str, Any], channel: socket.socket, kernel: ForkedKernel) -> int:
+    """Run the job and tell its exit code."""
+    from rigd.hosts.warm_kernel import manager_of  # noqa: PLC0415 - imported before
+
     code = int(ExitCode.ERROR)
     try:
         job = Job(**json.loads(order["job"]))
@@ -185,19 +249,25 @@ def _run(order: dict[str, Any], channel: socket.socket, output: int) -> int:
     return code
 
 
-def _become_alone(channel: int, output: int) -> None:
-    """Lead an own process session with new streams, and hold nothing of the parent's."""
+def _become_alone(kept: set[int]) -> None:
+    """Lead an own process session, and hold nothing of the parent's but what is kept."""
     os.setsid()
     with Path(os.devnull).open("rb") as nothing:
-        for number, source in enumerate((nothing.fileno(), output, output)):
-            os.dup2(source, number)
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
     for held in [int(path.name) for path in OPEN.iterdir()]:
-        if held >= _STREAMS and held != channel:
+        if held >= _STREAMS and held not in kept:
             with suppress(OSError):  # the listing's own
                 os.close(held)
     import numpy as np  # noqa: PLC0415 - the parent has imported it
 
     np.random.seed()  # noqa: NPY002 - two forks must not draw the same for those who use it
+
+
+def _speak_to(output: int) -> None:
+    """Let both streams go to a descriptor, which is closed then."""
+    for number in (1, 2):
+        os.dup2(output, number)
+    os.close(output)
 
 
 def _build() -> tuple[str, str]:
@@ -220,8 +290,12 @@ def _refusal(content: bytes) -> str:
         Job(**json.loads(order["job"]))
     except (ValueError, TypeError, KeyError) as error:
         return f"the warm parent does not understand the order: {error}"
-    threads = len(list(THREADS.iterdir()))
+    threads = _threads()
     return f"the warm parent must have one thread, it has {threads}" if threads != 1 else ""
+
+
+def _threads() -> int:
+    return len(list(THREADS.iterdir()))
 
 
 def _reap() -> None:

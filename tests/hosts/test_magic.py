@@ -35,8 +35,14 @@ def backtest(
     return result
 
 
-def sweep(strategy: str, *, symbols: str = "", jobs: int = 1) -> tuple:
-    return strategy, symbols, jobs
+def sweep(
+    strategy: str,
+    *,
+    symbols: str | list[str] = (),
+    jobs: int = 1,
+    grid: dict[str, object] | list[str] = (),
+) -> tuple:
+    return strategy, symbols, jobs, grid
 
 
 @pytest.fixture
@@ -57,7 +63,13 @@ def test_what_is_typed_becomes_arguments(lines) -> None:
     result = lines.run("backtest open --symbols SPY,IBM --days=3 --cash 2.5 --save")
     assert result.given == ("open", "SPY,IBM", 3, 2.5, True, {})
     assert lines.run("backtest").given == ("all", "", 1, 1.0, False, {})
-    assert lines.run("sweep open --jobs 2") == ("open", "", 2)
+    assert lines.run("sweep open --jobs 2") == ("open", (), 2, ())
+
+
+def test_an_option_for_several_values_may_be_repeated(lines) -> None:
+    """Each --grid is one line of the grid; symbols stay the text that was typed."""
+    found = lines.run("sweep open --grid A=1,2 --grid B=3 --symbols SPY,IBM")
+    assert found == ("open", "SPY,IBM", 1, ["A=1,2", "B=3"])
 
 
 def test_a_setting_goes_through_by_its_name(lines) -> None:
