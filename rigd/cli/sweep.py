@@ -73,7 +73,7 @@ def run(*, changes: Sequence[str], by: str, as_json: bool, **asked: Any) -> int:
         )
     if not len(best):
         say("no combination has enough trades to be ranked")
-    say(f"all of them, one a row: {result.folder}")
+    say(f"all of them: {result.table}")
     say_next("rigd.sweep(...) in a notebook gives the same with a heat map")
     return int(ExitCode.OK)
 

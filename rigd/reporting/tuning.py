@@ -135,7 +135,7 @@ def write_table(outputs: Outputs, bot: str, strategy: str, runs: Sequence[Run]) 
     ordered = sorted(runs, key=lambda run: run.session)
     content = json_document(document(bot, strategy, ordered))
     outputs.write(file_of(strategy), content, writer=WRITER)
-    outputs.write(table_file_of(strategy), table_csv(table(ordered)), writer=WRITER)
+    outputs.write(table_file_of(strategy), table_csv(ordered), writer=WRITER)
 
 
 def file_of(strategy: str) -> str:
@@ -148,26 +148,29 @@ def table_file_of(strategy: str) -> str:
     return f"tuning_{strategy}.csv"
 
 
-def table_csv(rows: Iterable[Mapping[str, object]]) -> bytes:
-    """Return a table as CSV with the head COLUMNS, for spreadsheets.
+def table_csv(runs: Sequence[Run]) -> bytes:
+    """Return the table of some runs as CSV, for spreadsheets.
 
     Parameters
     ----------
-    rows
-        What `table` returned.
+    runs
+        Runs of one strategy.
 
     Returns
     -------
     bytes
-        UTF-8; tickers as ``A:3 B:1``, blank where there is no trade.
+        UTF-8, the head COLUMNS and ``modes``: how the runs of a value were marked, such as TEST.
+        Tickers as ``A:3 B:1``, blank where there is no trade.
     """
-    lines = [csv_line(COLUMNS)]
-    lines += [csv_line([*numbers, csv_text(tickers)]) for *numbers, tickers in map(_cells, rows)]
+    modes: dict[Decimal, set[str]] = {}
+    for run in runs:
+        modes.setdefault(Decimal(run.value), set()).add(run.mode)
+    lines = [csv_line((*COLUMNS, "modes"))]
+    for row in table(runs):
+        *numbers, tickers = (cell_text(row[name]) for name in COLUMNS)
+        marks = "; ".join(sorted(modes[Decimal(numbers[0])]))
+        lines.append(csv_line([*numbers, csv_text(tickers), csv_text(marks)]))
     return ("\n".join(lines) + "\n").encode()
-
-
-def _cells(row: Mapping[str, object]) -> list[str]:
-    return [cell_text(row[name]) for name in COLUMNS]
 
 
 def cell_text(value: object) -> str:

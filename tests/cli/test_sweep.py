@@ -25,7 +25,7 @@ def asked(monkeypatch, tmp_path):
         days=2,
         outputs=np.array([[20.0, 10.0, 12.0, 5.0, 100.0, 9.0], [20.0, 30.0, 8.0, 4.0, 90.0, 9.0]]),
         hashes={"seed": "1"},
-        folder=tmp_path,
+        table=tmp_path / "result.csv",
     )
 
     def sweep(**options):
@@ -46,7 +46,7 @@ def test_the_best_are_printed(asked, capsys) -> None:
     assert lines[1] == (
         "  STOP_PCT_OPEN=off: 20 trades, PnL 30.00, wins 40%, drawdown 4.00, 4.5 min"
     )
-    assert "result.csv" in lines[3]
+    assert lines[3].startswith("all of them: ")
     assert lines[-1].startswith("next: ")
 
 

@@ -22,7 +22,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     assert not hasattr(rigd, "backtst")
 
 
-def test_the_package_offers_the_backtest() -> None:
-    """``rigd.backtest`` is there, completes, and is the function of the research host."""
-    assert rigd.backtest.__module__ == "rigd.hosts.research"
-    assert "backtest" in dir(rigd)
+def test_the_package_offers_the_sweep() -> None:
+    """``rigd.sweep`` is there, completes, and is the function of the sweep host."""
+    assert rigd.sweep.__module__ == "rigd.hosts.sweep.notebook"
+    assert "sweep" in dir(rigd)

@@ -203,8 +203,8 @@ def test_the_self_check_passes_and_fails_on_a_wrong_table(monkeypatch: pytest.Mo
 def test_the_table_is_exported_for_spreadsheets() -> None:
     """INVENTORY O11: a head, a line per value; no formula from a ticker, negative numbers stay."""
     run = Run("a", "TEST", "", "0.02", 2, 1, Decimal(-6), 180_000_000, 3, 1, {"=A": 2})
-    text = table_csv(table([run])).decode()
+    text = table_csv([run, run._replace(session="b", mode="live")]).decode()
     assert text.splitlines() == [
-        "value,runs,trades,win_rate,average_pnl,average_holding_s,blocks,rejects,ticker_frequency",
-        "0.02,1,2,0.500000,-3,90.000000,3,1,'=A:2",
+        ",".join((*COLUMNS, "modes")),
+        "0.02,2,4,0.500000,-3,90.000000,6,2,'=A:4,TEST; live",
     ]

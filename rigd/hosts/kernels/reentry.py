@@ -29,8 +29,7 @@ from rigd.hosts.kernels.sharing import (
     Exits,
     Frictions,
     hit_all_trails,
-    range_periods,
-    wilder_ranges,
+    range_maker,
 )
 from rigd.hosts.kernels.stepper import TRADE, compiled, record_type
 from rigd.hosts.kernels.tally import Costs, profit, quantity_of
@@ -531,8 +530,7 @@ def compile_hop(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function o
         `sharing.compile_share`, with the rules of trade order.
     """
     hop = compiled_hop(strategy)
-    state_type, range_type = record_type(strategy.state), record_type(RangeState)
-    wilder = keep(compiled(wilder_ranges), "ranges")
+    state_type, ranges_of = record_type(strategy.state), range_maker()
 
     def run(
         bars: np.ndarray,
@@ -544,9 +542,7 @@ def compile_hop(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function o
         costs: Costs,
         rules: TradeRules,
     ) -> np.ndarray:
-        periods = range_periods(exits)
-        ranges = np.empty((len(periods) + 1, len(bars)))
-        wilder(bars, offsets, periods, np.zeros(1, range_type), ranges)
+        ranges = ranges_of(bars, offsets, exits)
         _, n_exits, _ = entries.entry_ends.shape
         first = len(exits.stops) * len(exits.trails) * n_exits
         shape = (len(entries.required), first, len(exits.targets) * len(exits.touches))

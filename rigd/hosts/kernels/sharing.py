@@ -700,8 +700,7 @@ def compile_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function
         time exit, target and touch.
     """
     share = compiled_share(strategy)
-    state_type, range_type = record_type(strategy.state), record_type(RangeState)
-    wilder = keep(compiled(wilder_ranges), "ranges")
+    state_type, ranges_of = record_type(strategy.state), range_maker()
 
     def run(
         bars: np.ndarray,
@@ -712,9 +711,7 @@ def compile_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a plain function
         frictions: Frictions,
         costs: Costs,
     ) -> np.ndarray:
-        periods = range_periods(exits)
-        ranges = np.empty((len(periods) + 1, len(bars)))
-        wilder(bars, offsets, periods, np.zeros(1, range_type), ranges)
+        ranges = ranges_of(bars, offsets, exits)
         _, n_exits, _ = entries.entry_ends.shape
         first = len(exits.stops) * len(exits.trails) * n_exits
         out = np.empty((len(entries.required), first, len(exits.targets) * len(exits.touches), 6))
@@ -733,6 +730,31 @@ def compiled_share(strategy: Strategy) -> Any:  # noqa: ANN401 - a numba dispatc
         )
     )
     return keep(kernel, f"share_{strategy.name}")
+
+
+def range_maker() -> Any:  # noqa: ANN401 - a plain function over arrays
+    """Return a function that gives the average true ranges of a grid.
+
+    Returns
+    -------
+    callable
+        ``ranges_of(bars, offsets, exits)`` returns float64[P + 1, n_bars] as `wilder_ranges` writes
+        it; asked again for the same bars and periods, the same array.
+    """
+    wilder = keep(compiled(wilder_ranges), "ranges")
+    range_type = record_type(RangeState)
+    last: list[Any] = [None, (), None]
+
+    def ranges_of(bars: np.ndarray, offsets: np.ndarray, exits: Exits) -> np.ndarray:
+        periods = range_periods(exits)
+        if last[0] is not bars or last[1] != tuple(periods):
+            ranges = np.empty((len(periods) + 1, len(bars)))
+            wilder(bars, offsets, periods, np.zeros(1, range_type), ranges)
+            last[:] = [bars, tuple(periods), ranges]
+        found: np.ndarray = last[2]
+        return found
+
+    return ranges_of
 
 
 def range_periods(exits: Exits) -> np.ndarray:

@@ -271,7 +271,7 @@ class Sweep:
             days=len(self.history.days),
             outputs=totals.reshape(-1, len(OUTPUTS))[self.grid.places],
             hashes=hashes,
-            folder=folder.path,
+            table=folder.table,
         )
 
 

@@ -110,8 +110,7 @@ def sweep(
         jobs=jobs or os.cpu_count() or 1,
         cluster=cluster,
     )
-    hidden = None if progress else True
-    with tqdm(total=made.total, unit="set", file=sys.stderr, disable=hidden) as bar:
+    with tqdm(total=made.total, unit="set", file=sys.stderr, disable=not progress) as bar:
         bar.set_description(name)
         try:
             return made.run(clock, bar.update, resumed=bool(resume))

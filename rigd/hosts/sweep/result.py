@@ -41,8 +41,8 @@ class SweepResult:
         trades on its own; the drawdown is the largest of a symbol.
     hashes
         Of configuration, code, data and grid, and the seed.
-    folder
-        Where the files lie.
+    table
+        Where the table of all combinations lies.
     """
 
     name: str
@@ -52,7 +52,12 @@ class SweepResult:
     days: int
     outputs: np.ndarray
     hashes: dict[str, str]
-    folder: Path
+    table: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the sweep lie."""
+        return self.table.parent
 
     def __len__(self) -> int:
         """How many combinations there are."""

@@ -45,9 +45,9 @@ class SweepFolder:
         self._registry = Registry(home, stamp=name)
 
     @property
-    def path(self) -> Path:
-        """Where the files lie."""
-        return self._registry.path("sweep.json").parent
+    def table(self) -> Path:
+        """Where the table of all combinations lies, beside the other files."""
+        return self._registry.path("sweep_result.csv")
 
     def write_plan(self, plan: dict[str, Any]) -> None:
         """Write what is swept, and the hashes of configuration, code, data and grid."""

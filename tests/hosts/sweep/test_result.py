@@ -31,7 +31,7 @@ def result():
         days=5,
         outputs=OUTPUTS,
         hashes={},
-        folder=Path("x"),
+        table=Path("x"),
     )
 
 

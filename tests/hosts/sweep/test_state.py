@@ -19,7 +19,7 @@ def test_a_part_comes_back_as_it_was(tmp_path) -> None:
     assert folder.has_part(0)
     assert not folder.has_part(1)
     assert folder.read_part(0).tobytes() == outputs.tobytes()
-    assert [path.name for path in folder.path.iterdir()] == ["part_000000.npy"]
+    assert [path.name for path in folder.table.parent.iterdir()] == ["part_000000.npy"]
 
 
 @pytest.mark.parametrize("name", HASHES)
