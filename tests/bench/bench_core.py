@@ -24,6 +24,7 @@ from rigd.engine.broker_line import BrokerLine
 from rigd.hosts import replay
 from rigd.store.chainlog import ChainLog
 from rigd.store.journal import FileJournal
+from tests.bench import goals
 from tests.engine.test_candidates import breaking
 from tests.engine.world import World, settings
 from tests.strategy.days import flat
@@ -198,20 +199,19 @@ def main(arguments: Sequence[str] = ()) -> None:
     options = parser.parse_args(arguments)
     for symbols in (1, 500):
         cost, floor = quiet_bars(symbols)
-        print(  # noqa: T201 - a bench prints
-            f"P6 quiet bar, {symbols:3d} symbols: p50 {cost.p50 * 1e6:.3f} us, "
-            f"p99 {cost.p99 * 1e6:.3f} us; entry rules alone {floor * 1e6:.3f} us; "
-            f"ratio {cost.p50 / floor:.1f}"
-        )
+        told = {"p50_us": cost.p50 * 1e6, "entry_rules_alone_us": floor * 1e6}
+        note = f"{symbols} symbols, {cost.p50 / floor:.1f} times the entry rules alone"
+        goals.tell("P6.quiet", cost.p50 * 1e6, note, **told)
+        goals.tell("P6.quiet_p99", cost.p99 * 1e6, f"{symbols} symbols")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        order, floor_of = durable_orders(Path(folder), options.rounds)
-    print(  # noqa: T201 - a bench prints
-        f"P7 bar to submitted order: p50 {order.p50 * 1e6:.0f} us, p99 {order.p99 * 1e6:.0f} us; "
-        f"one fdatasync p50 {floor_of.p50 * 1e6:.0f} us, p99 {floor_of.p99 * 1e6:.0f} us; "
-        f"ratio p50 {order.p50 / floor_of.p50:.2f} (goal 1.3), "
-        f"p99 to the floor's median {order.p99 / floor_of.p50:.2f} (goal 3), "
-        f"to the floor's p99 {order.p99 / floor_of.p99:.2f}"
+        order, sync = durable_orders(Path(folder), options.rounds)
+    p50, p99 = (
+        {f"order_{name}_us": ours * 1e6, f"fdatasync_{name}_us": theirs * 1e6}
+        for name, ours, theirs in zip(Spread._fields, order, sync, strict=True)
     )
+    goals.tell("P7.p50", order.p50 / sync.p50, **p50)
+    note = f"{order.p99 / sync.p99:.2f} times the p99 of one fdatasync"
+    goals.tell("P7.p99", order.p99 / sync.p50, note, **p99)
 
 
 if __name__ == "__main__":

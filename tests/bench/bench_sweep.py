@@ -3,8 +3,8 @@
 Run ``python -m tests.bench sweep``. Both sides do the same work on the same bars on one core, are
 measured in the time that the core worked for them (others may share the machine), and must give the
 same outputs to the last bit, else the line says `not met`. The goals are taken against the naive
-loop that reads every bar of every day, as W2 is defined; beside it stands one that leaves a day when
-nothing more can happen.
+loop that reads every bar of every day, as W2 is defined; beside it stands one that leaves a day
+when nothing more can happen.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from tests.house.tree import ROOT, repository_files, text
 PYPROJECT = tomllib.loads(text("pyproject.toml"))
 PROJECT = PYPROJECT["project"]
 LOCK = text("env/requirements.lock")
+BENCH_LOCK = text("env/bench.lock")
 
 
 def test_one_version() -> None:
@@ -51,9 +52,9 @@ def test_all_means_every_extra() -> None:
     assert set(extras) == {"research", "ofx", "brokers", "signals", "cluster", "dev", "all"}
 
 
-def pins() -> dict[str, str]:
+def pins(lock: str = LOCK) -> dict[str, str]:
     """Name and block of each pinned package; a package may be pinned per Python version."""
-    blocks = re.split(r"\n(?=[A-Za-z0-9])", LOCK)
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock)
     found: dict[str, str] = {}
     for block in blocks:
         name = re.match(r"[A-Za-z0-9._-]+", block)
@@ -62,9 +63,10 @@ def pins() -> dict[str, str]:
     return found
 
 
-def test_each_pin_has_a_version_and_hashes() -> None:
-    """Every line of the lock is an exact version with SHA-256 hashes, and no other option."""
-    for name, block in pins().items():
+@pytest.mark.parametrize("lock", [LOCK, BENCH_LOCK], ids=["ours", "the peers'"])
+def test_each_pin_has_a_version_and_hashes(lock: str) -> None:
+    """Every line of a lock is an exact version with SHA-256 hashes, and no other option."""
+    for name, block in pins(lock).items():
         assert re.match(r"\S+==[^\s;]+( ;[^\\]*)? \\\n", block), name
         assert re.fullmatch(r"(    --hash=sha256:[0-9a-f]{64}( \\)?\n?)+", block.split("\n", 1)[1])
 
@@ -99,7 +101,8 @@ def make_targets() -> set[str]:
 
 def test_make_has_the_agreed_targets() -> None:
     """Each agreed target exists and is shown by `make help`."""
-    agreed = {"session", "test", "test-system", "check", "notebooks", "bench-core", "lock", "clean"}
+    agreed = {"session", "test", "test-system", "check", "notebooks", "lock", "clean"}
+    agreed |= {"bench", "bench-core"}
     assert agreed <= make_targets()
     shown = subprocess.run(
         ["make", "-s", "help"], cwd=ROOT, check=True, capture_output=True, text=True
@@ -109,8 +112,25 @@ def test_make_has_the_agreed_targets() -> None:
 
 def test_a_fresh_checkout_is_set_up_first() -> None:
     """Every target that runs something depends on the installed environment."""
-    for target in ("session", "tests", "test-notebooks", "test-system", "gates", "bench-core"):
+    for target in (
+        "session",
+        "tests",
+        "test-notebooks",
+        "test-system",
+        "gates",
+        "bench",
+        "bench-core",
+    ):
         assert re.search(rf"^{target}: \$\(STAMP\)$", text("Makefile"), re.MULTILINE), target
+
+
+def test_the_peers_are_pinned_and_never_ours() -> None:
+    """Each peer of `make bench` is in the peers' lock alone, and no dependency of this package."""
+    peers = {line for line in text("env/bench.in").splitlines() if not line.startswith("#")}
+    assert peers == {"backtesting", "backtrader", "nautilus_trader", "piecash"}
+    named = {peer.replace("_", "-") for peer in peers}
+    assert named <= set(pins(BENCH_LOCK))
+    assert not named & set(pins())
 
 
 @pytest.mark.parametrize("name", ["README.md", "tests/README.md"])

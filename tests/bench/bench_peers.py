@@ -1,0 +1,269 @@
+"""Our side against its peers and a loop in C, in turns in one run (PERFORMANCE W1, W3, W4).
+
+``python -m tests.bench peers``, or ``python -m tests.bench.bench_peers --whole`` for every peer on
+the whole year and all symbols: that takes minutes. Each peer runs in its own process on prepared
+data; a peer that is not there is told as such. Rules: `tests.bench.peers.work`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import statistics
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from rigd.ledger.book import Ledger
+from rigd.store.database import open_database
+from tests.bench import goals, ours
+from tests.bench.bench_core import quiet_bars
+from tests.bench.bench_ledger import fills as ledger_fills
+from tests.bench.bench_ledger import synced_write
+from tests.bench.peer import Peer, PeerAbsentError, unlike
+from tests.bench.peers import work
+from tests.ledger.books import ACCOUNT, BOT, KEY, entry, started
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.bench.peers.work import Bars
+
+RULES = work.Rules()
+ROUNDS = 5
+AT_ONCE = 20
+"""Runs of a fast side for each run of a peer; the median is over all of them."""
+
+PEERS: dict[str, object] = {}
+NOTES = {"peers": PEERS}
+"""Versions, trades and seconds of the peers, for the file of figures."""
+
+
+class Size(NamedTuple):
+    """What a peer that takes seconds is given: days of W1, symbols of W3's day, rounds."""
+
+    days: int
+    rounds: int
+
+
+SIZES = {
+    "from_signals": Size(work.YEAR, ROUNDS),
+    "from_order_func": Size(work.YEAR, ROUNDS),
+    "backtesting": Size(work.YEAR, 3),
+    "nautilus": Size(work.YEAR, 3),
+    "backtrader": Size(42, 3),
+}
+SYMBOLS = 500
+PEER_SYMBOLS = 100
+POSTS = 400
+POSTS_A_SAVE = 10
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--whole", action="store_true")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        against_c(Path(folder))
+        differing: list[int] = []
+        for name, size in SIZES.items():
+            days = work.YEAR if options.whole else size.days
+            against_peer(name, Path(folder), work.year(days=days), size.rounds, differing)
+        if len(differing) == 2:
+            goals.tell(
+                "P1.trades", sum(differing), f"stop {RULES.stop:.1%}, target {RULES.target:.1%}"
+            )
+        else:
+            goals.absent("P1.trades", "a peer of the two is not available")
+        symbols = SYMBOLS if options.whole else PEER_SYMBOLS
+        against_engine(Path(folder), symbols)
+        against_books(Path(folder))
+    return 0
+
+
+def against_c(folder: Path) -> None:
+    """Time one backtest of the year and the loop in C in turns."""
+    bars = work.year()
+    run, what = ours.one_backtest(bars, RULES)
+    library = ours.build_c(folder)
+    if library is None:
+        goals.absent("P1.c", "no gcc")
+        return
+    loops = {
+        "c_whole": ours.c_loop(library, bars, RULES, whole=True),
+        "c_until_done": ours.c_loop(library, bars, RULES, whole=False),
+    }
+    fills = ours.fills_of(run())
+    apart = sum(fills != [work.Fill(*row) for row in loop().tolist()] for loop in loops.values())
+    times = in_turns({"ours": run, **loops}, 10 * ROUNDS)
+    floor = min(times[name] for name in loops)
+    told = {f"{name}_ms": seconds * 1e3 for name, seconds in times.items()}
+    note = f"{what}; {len(fills)} trades, the same in C: {'no' if apart else 'yes'}"
+    goals.tell("P1.c", times["ours"] / floor, note, **told)
+
+
+def against_peer(name: str, folder: Path, bars: Bars, rounds: int, differing: list[int]) -> None:
+    """Time one backtest of some days and a peer in turns, and compare the trades."""
+    days = int(bars.day[-1]) + 1
+    key = f"P1.{name}"
+    try:
+        with Peer.on_bars(name, bars, RULES, folder) as peer:
+            run, what = ours.one_backtest(bars, RULES)
+            fills, theirs = ours.fills_of(run()), peer.fills()
+            mine, seconds = in_turns_with(run, peer, rounds)
+            version = peer.version
+    except PeerAbsentError as why:
+        if key in goals.GOALS:
+            goals.absent(key, f"peer not available: {why}")
+        else:
+            print(f"{name}: peer not available: {why}")  # noqa: T201 - a bench prints
+        PEERS[name] = f"not available: {why}"
+        return
+    apart = unlike(fills, theirs)
+    PEERS[name] = {
+        "version": version,
+        "days": days,
+        "seconds": seconds,
+        "ours_seconds": mine,
+        "trades": len(theirs),
+        "pnl": work.pnl(theirs, RULES),
+        "ours_pnl": work.pnl(fills, RULES),
+        "days_that_differ": len(apart),
+    }
+    note = (
+        f"{version}, {what}, {days} days; {len(theirs)} trades, {work.pnl(theirs, RULES):,.2f} USD,"
+        f" ours {len(fills)}, {work.pnl(fills, RULES):,.2f} USD; {len(apart)} differ"
+    )
+    if name in {"backtrader", "from_order_func"}:
+        differing.append(len(apart))
+    if key in goals.GOALS:
+        goals.tell(key, seconds / mine, note, peer_ms=seconds * 1e3, ours_ms=mine * 1e3)
+    else:
+        print(f"{name} / one backtest: {seconds / mine:,.0f} x (no goal); {note}")  # noqa: T201 - a bench prints
+
+
+def against_engine(folder: Path, symbols: int) -> None:
+    """Time the session engine's quiet bar and a day of many symbols beside nautilus_trader."""
+    bars = work.year(days=symbols)
+    quiet = RULES._replace(buffer=0.5)
+    try:
+        with ExitStack() as peers:
+            still, trading = (
+                peers.enter_context(Peer.on_bars("nautilus_symbols", bars, rules, folder))
+                for rules in (quiet, RULES)
+            )
+            day, what = ours.one_backtest(work.year(days=SYMBOLS), RULES)
+            day()
+            samples: dict[str, list[float]] = {"still": [], "bar": [], "trading": [], "day": []}
+            for _ in range(3):
+                samples["still"].append(still.run() / len(bars.day))
+                samples["bar"].append(quiet_bars(symbols)[0].p50)
+                samples["trading"].append(trading.run() / len(bars.day))
+                samples["day"] += [
+                    seconds / (SYMBOLS * work.MINUTES) for seconds in repeated(day, AT_ONCE)
+                ]
+    except PeerAbsentError as why:
+        for key in ("P6.nautilus", "P6.replay"):
+            goals.absent(key, f"peer not available: {why}")
+        return
+    cost = {name: statistics.median(times) * 1e6 for name, times in samples.items()}
+    goals.tell(
+        "P6.nautilus",
+        cost["still"] / cost["bar"],
+        f"{symbols} symbols, a day without signals",
+        nautilus_us_a_bar=cost["still"],
+        ours_us_a_bar=cost["bar"],
+    )
+    goals.tell(
+        "P6.replay",
+        cost["trading"] / cost["day"],
+        f"per bar; {symbols} symbols there, {SYMBOLS} here: rules and fills by the {what}, each"
+        " symbol alone, without pool, risk, journal and books",
+        nautilus_us_a_bar=cost["trading"],
+        ours_us_a_bar=cost["day"],
+    )
+
+
+def against_books(folder: Path) -> None:
+    """Time durable posts and piecash's saves in turns, each on a disk that has settled.
+
+    One fdatasync, timed in the same turns, is the floor of both: on a busy disk it is all of ours.
+    """
+    posts = [entry(seq, each) for seq, each in enumerate(ledger_fills(POSTS), start=2)]
+    saves, mine, syncs = [], [], []
+    try:
+        with ExitStack() as files:
+            peer = files.enter_context(Peer("piecash", str(folder)))
+            books = Ledger(open_database(folder / "own.db"), identity=BOT, account=ACCOUNT)
+            files.callback(books.close)
+            books.post(entry(1, started()), KEY)
+            peer.run()
+            handle = os.open(folder / "floor", os.O_CREAT | os.O_RDWR)
+            files.callback(os.close, handle)
+            os.pwrite(handle, bytes(1 << 20), 0)
+            for first in range(0, len(posts), POSTS_A_SAVE):
+                os.sync()
+                saves.append(peer.run())
+                os.sync()
+                for at, post in enumerate(posts[first : first + POSTS_A_SAVE]):
+                    began = perf_counter()
+                    synced_write(handle, 256 * at)
+                    syncs.append(perf_counter() - began)
+                    began = perf_counter()
+                    books.post(post, KEY)
+                    mine.append(perf_counter() - began)
+            PEERS["piecash"] = peer.version
+    except PeerAbsentError as why:
+        goals.absent("P8.piecash", f"peer not available: {why}")
+        return
+    save, own, sync = (statistics.median(sample) for sample in (saves, mine, syncs))
+    goals.tell(
+        "P8.piecash",
+        save / own,
+        f"{PEERS['piecash']}; a post takes {own / sync:.2f} times one fdatasync",
+        piecash_ms=save * 1e3,
+        ours_ms=own * 1e3,
+        fdatasync_ms=sync * 1e3,
+    )
+
+
+def in_turns(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return each side's median over rounds in which each runs once [s]."""
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            times[name] += repeated(run, 1)
+    return {name: statistics.median(sample) for name, sample in times.items()}
+
+
+def in_turns_with(run: Callable[[], object], peer: Peer, rounds: int) -> tuple[float, float]:
+    """Return the medians of our run and of a peer's over rounds in which both run [s]."""
+    mine, theirs = [], []
+    for _ in range(rounds):
+        theirs.append(peer.run())
+        mine += repeated(run, AT_ONCE)
+    return statistics.median(mine), statistics.median(theirs)
+
+
+def repeated(run: Callable[[], object], times: int) -> list[float]:
+    """Return what some runs take [s]; garbage is collected before and not meanwhile."""
+    sample = []
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(times):
+            began = perf_counter()
+            run()
+            sample.append(perf_counter() - began)
+    finally:
+        gc.enable()
+    return sample
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
