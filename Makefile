@@ -15,16 +15,18 @@ REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session test tests test-notebooks test-system chaos crashmatrix powerloss check gates notebooks bench bench-core lock clean
+.PHONY: help session lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates honesty notebooks bench bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
+	@echo "make lab          set up, then open JupyterLab for research on this machine"
 	@echo "make test         set up, then run every test, notebooks included"
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
 	@echo "make chaos        300 simulated days with faults, every invariant checked"
 	@echo "make crashmatrix  cut a session's process at every write, sync, rename and send"
 	@echo "make powerloss    open 5000 images of disks that lost power"
+	@echo "make honesty      200 random walks and 200 planted edges through the optimiser"
 	@echo "make notebooks    execute the notebooks again and store their small outputs"
 	@echo "make bench        against the peers and C: every goal met or not met (BENCHES=peers: that one)"
 	@echo "make bench-core   time the core: quiet bar, durable writes, books"
@@ -34,6 +36,10 @@ help:
 session: $(STAMP)
 	$(BIN)/rigd build seal --reason "make session builds what it runs"
 	$(BIN)/rigd session
+
+lab: $(STAMP)
+	$(BIN)/rigd build seal --reason "make lab builds what it runs"
+	$(BIN)/rigd lab --browser
 
 test: tests test-notebooks
 
@@ -56,6 +62,9 @@ crashmatrix: $(STAMP)
 
 powerloss: $(STAMP)
 	$(BIN)/rigd powerloss --images 5000
+
+honesty: $(STAMP)
+	$(BIN)/python -m tests.hosts.optimize.honesty --series 200
 
 gates: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -33,7 +33,9 @@ universe_app = typer.Typer(no_args_is_help=True, help="Build and show the symbol
 blocklist_app = typer.Typer(no_args_is_help=True, help="Symbols that no universe may hold.")
 universe_app.add_typer(blocklist_app, name="blocklist")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
+proposal_app = typer.Typer(no_args_is_help=True, help="Approve, activate and undo proposals.")
 app.add_typer(build_app, name="build")
+app.add_typer(proposal_app, name="proposal")
 app.add_typer(config_app, name="config")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
@@ -94,6 +96,62 @@ def session(
     )
 
 
+@app.command()
+def backtest(
+    strategy: Annotated[str, typer.Option(help="open, mid, close, or all by the router.")] = "all",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Folder of bar files; the built-in sample without it.")
+    ] = "",
+    symbols: Annotated[str, typer.Option(help="What may be traded, such as SPY,IBM.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable."),
+    ] = None,
+    cash: Annotated[str, typer.Option(help="Cash at the first open.")] = "",
+    config: Annotated[
+        str, typer.Option(help="A settings file, such as env/.env_bot.test; else the bot's own.")
+    ] = "",
+    data_source: Annotated[
+        str, typer.Option("--data_source", "--data-source", help="CSV: the files of --data.")
+    ] = "CSV",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy over days of minute bars in a notebook; nothing is traded or posted."""
+    import rigd.cli.backtest as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            start=start,
+            end=end,
+            data=data,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            cash=cash,
+            config=config,
+            data_source=data_source,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def compare(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Replay a session's day as a backtest and split every difference of its trades."""
+    import rigd.cli.compare as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(session, as_json=as_json))
+
+
 @app.command(
     context_settings={
         "allow_extra_args": True,
@@ -152,6 +210,64 @@ def tuning(
     import rigd.cli.tuning as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.run(rebuild=rebuild, as_json=as_json))
+
+
+@app.command()
+def sweep(
+    strategy: Annotated[str, typer.Option(help="open, mid or close.")] = "",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=a,b|lo:hi:step", help="A key with its values; repeatable."),
+    ] = None,
+    data: Annotated[str, typer.Option(help="Folder of bar files.")] = "",
+    start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
+    symbols: Annotated[str, typer.Option(help="Such as SPY,IBM; every one without it.")] = "",
+    bar_stamp: Annotated[
+        str, typer.Option(help="Whether stamps are bar starts or ends: start, end.")
+    ] = "start",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting for this sweep; repeatable."),
+    ] = None,
+    entries: Annotated[
+        int, typer.Option(help="Entries of a symbol a day; more than 1 re-enters, 0 has no limit.")
+    ] = 1,
+    by: Annotated[str, typer.Option(help="What the best are ranked by, such as pnl.")] = "pnl",
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
+    resume: Annotated[str, typer.Option(metavar="ID", help="A sweep that was cut off.")] = "",
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Run a strategy with every combination of a grid of settings; Ctrl-C can be resumed."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            strategy=strategy,
+            grid=grid or [],
+            data=data,
+            start=start,
+            end=end,
+            symbols=symbols,
+            bar_stamp=bar_stamp,
+            changes=changes or [],
+            entries_a_day=entries,
+            by=by,
+            jobs=jobs,
+            cluster=cluster,
+            resume=resume,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def warmup() -> None:
+    """Compile the kernels of backtest and sweep once, so that nothing waits for them later."""
+    import rigd.cli.sweep as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warmup())
 
 
 @app.command()
@@ -322,6 +438,16 @@ def ledger_export(
     _finish(command.export(form, out))
 
 
+@ledger_app.command("recount")
+def ledger_recount(
+    session: Annotated[str, typer.Argument(help="A session, its folder, or 'latest'.")] = "latest",
+) -> None:
+    """Count a session's PnL again with vectorbt, from its executions alone."""
+    import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.recount(session))
+
+
 @risk_app.command("show")
 def risk_show() -> None:
     """Show the kill switch and the day's loss counter."""
@@ -470,6 +596,39 @@ def flags_clear() -> None:
     _finish(command.flags_clear())
 
 
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser on it.")] = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Open JupyterLab for research on this machine alone; its address is printed with its token."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.lab(port=port, browser=browser))
+
+
+@app.command()
+def run(
+    notebook: Annotated[str, typer.Argument(help="A notebook of notebooks/, such as review.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="A parameter that it declares; repeatable."),
+    ] = None,
+) -> None:
+    """Run a notebook by papermill; a parameter that it does not declare is refused before."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(notebook, changes or []))
+
+
+@app.command()
+def warm() -> None:
+    """Keep a warm parent until interrupted: runs of this home start from it, without imports."""
+    import rigd.cli.lab as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.warm())
+
+
 def _kill_at_once(arguments: list[str]) -> NoReturn:
     """Run `rigd kill` without the parser of the other commands, which takes longer than it."""
     import rigd.cli.kill as command  # noqa: PLC0415 - keeps `rigd --help` light
@@ -553,6 +712,124 @@ def universe_blocklist_remove(
     import rigd.cli.universe as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.blocklist_remove(symbol))
+
+
+@app.command()
+def optimize(
+    strategy: Annotated[str, typer.Option(help="open, mid or close.")] = "open",
+    method: Annotated[
+        str, typer.Option(help="grid, bayesian or genetic; OPTIMIZER_ALGORITHM without it.")
+    ] = "",
+    trials: Annotated[int, typer.Option(help="How many; 0 for a whole grid.")] = 0,
+    objectives: Annotated[
+        str, typer.Option(help="sharpe, gain, drawdown: some of them, the first decides.")
+    ] = "sharpe",
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 1,
+    lookback: Annotated[
+        int, typer.Option(help="Sessions; 0 for OPTIMIZER_BACKTEST_LOOKBACK_DAYS.")
+    ] = 0,
+    data: Annotated[str, typer.Option(help="Folder of bar files; the sample without it.")] = "",
+    end: Annotated[str, typer.Option(help="Last exchange day, YYYY-MM-DD.")] = "",
+    symbols: Annotated[str, typer.Option(help="What to trade, such as SPY,IBM,BAC.")] = "",
+    bar_stamp: Annotated[str, typer.Option(help="Stamps of bars: start, end.")] = "start",
+    levels: Annotated[
+        list[str] | None,
+        typer.Option("--levels", metavar="KEY=V1,V2", help="Searched values; repeatable."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of this study; repeatable."),
+    ] = None,
+    proposes: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--propose", help="Write the result as the next proposal.")
+    ] = False,
+    user: Annotated[str, typer.Option(help="Who proposes; the system's user without it.")] = "",
+    in_notebook: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--notebook", help="Run notebooks/optimize.ipynb by papermill.")
+    ] = False,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="A notebook's parameter; repeatable."),
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Search a strategy's parameters; every trial counts; nothing is changed by it.
+
+    The same command goes on where it was interrupted.
+    """
+    import rigd.cli.optimize as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    request = command.request_of(
+        strategy=strategy,
+        method=method,
+        trials=trials,
+        objectives=objectives,
+        seed=seed,
+        lookback=lookback,
+        data=data,
+        end=end,
+        symbols=symbols,
+        bar_stamp=bar_stamp,
+        levels=levels or [],
+        changes=changes or [],
+    )
+    if in_notebook:
+        _finish(command.in_notebook(request, parameters or [], proposes=proposes, user=user))
+        return
+    _finish(command.run(request, proposes=proposes, user=user, as_json=as_json))
+
+
+Version = Annotated[int, typer.Argument(help="The proposal's number.")]
+Who = Annotated[str, typer.Option("--user", help="Who does it; the system's user without it.")]
+Why = Annotated[str, typer.Option("--reason", help="Why; goes into the chained log.")]
+
+
+@proposal_app.command("list")
+def proposal_list(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """List the proposals and where each stands."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.list_all(as_json=as_json))
+
+
+@proposal_app.command("show")
+def proposal_show(version: Version, as_json: Json = False) -> None:  # noqa: FBT002 - a switch
+    """Show what a proposal changes, what it rests on, and its history."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.show(version, as_json=as_json))
+
+
+@proposal_app.command("approve")
+def proposal_approve(version: Version, reason: Why, user: Who = "") -> None:
+    """Approve a proposal as another person than the proposer; nothing is changed yet."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.approve(version, user, reason))
+
+
+@proposal_app.command("reject")
+def proposal_reject(version: Version, reason: Why, user: Who = "") -> None:
+    """Reject a proposal."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.reject(version, user, reason))
+
+
+@proposal_app.command("activate")
+def proposal_activate(version: Version, user: Who = "") -> None:
+    """Put an approved proposal into the settings, as `rigd config set` would."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.activate(version, user))
+
+
+@proposal_app.command("rollback")
+def proposal_rollback(version: Version, reason: Why, user: Who = "") -> None:
+    """Restore the values from before an active proposal."""
+    import rigd.cli.proposal as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.roll_back(version, user, reason))
 
 
 def _finish(code: int) -> None:

@@ -1,4 +1,4 @@
-"""``rigd ledger check|export``: the books."""
+"""``rigd ledger check|export|recount``: the books."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rigd.cli.console import open_bot_of, open_home, say, say_json, say_next
 from rigd.core.errors import ConfigError, ExitCode
+from rigd.core.money import plain
 from rigd.hosts import books
 from rigd.store.files import replace
 
@@ -49,6 +50,21 @@ def export(form: str, out: Path | None) -> int:
     say(f"{len(content)} bytes written to {path}")
     say_next("rigd ledger check")
     return int(ExitCode.OK)
+
+
+def recount(session: str) -> int:
+    """Count a session's PnL again with vectorbt; return 0 when both agree, else 6."""
+    from rigd.hosts.recount import recount_session  # noqa: PLC0415 - only this command needs it
+
+    found = recount_session(open_bot_of(open_home()), session)
+    for row in found:
+        sign = "agrees" if row.agrees else f"DIFFERS by {plain(row.difference)}"
+        told = f"{plain(row.booked)} booked, {plain(row.counted)} counted"
+        say(f"  {row.symbol.ljust(8)}  {row.trades} trade(s), {told}: {sign}")
+    agreed = all(row.agrees for row in found)
+    say("both accountings agree" if found and agreed else "nothing traded" if agreed else "DIFFERS")
+    say_next("rigd ledger check")
+    return int(ExitCode.OK if agreed else ExitCode.TAMPERED)
 
 
 def _refuse_inside(home: Home, out: Path) -> None:

@@ -19,6 +19,18 @@ def environment() -> Mapping[str, str]:
     return MappingProxyType(dict(os.environ))
 
 
+def replace_environment(variables: Mapping[str, str]) -> None:
+    """Give this process another environment: a fork gets the one that its run was given.
+
+    Parameters
+    ----------
+    variables
+        The whole environment; nothing else is left of the old one.
+    """
+    os.environ.clear()
+    os.environ.update(variables)
+
+
 def rigd_home(variables: Mapping[str, str] | None = None) -> Path:
     """Return the folder that holds ``env/`` and ``runs/``, absolute.
 

@@ -56,13 +56,32 @@ class AdxFilter:
             Reasons ``ok``, ``adx_above_threshold`` and ``warming_up``.
         """
         del candidate  # the direction does not matter: a trend in either way blocks
-        value = _adx(_columns(view.bars))
-        if value is None or value != value:  # noqa: PLR0124 - NaN is the only value unlike itself
-            return block(NAME, "warming_up", f"{len(view.bars)} bars, ADX needs {2 * PERIOD}")
-        threshold = settings.adx_threshold * defense_factor(view, settings)
-        if value <= threshold:
-            return allow(NAME, f"ADX {value:.2f} <= {threshold:g}")
-        return block(NAME, "adx_above_threshold", f"ADX {value:.2f} > {threshold:g}")
+        return judge(_adx(_columns(view.bars)), len(view.bars), view, settings)
+
+
+def judge(value: float | None, bars: int, view: FilterView, settings: Settings) -> Verdict:
+    """Judge an ADX that is known already.
+
+    Parameters
+    ----------
+    value
+        At the signal bar; None with too few bars.
+    bars
+        How many bars of the session there were until then.
+    view, settings
+        As `AdxFilter.check` takes them.
+
+    Returns
+    -------
+    Verdict
+        As `AdxFilter.check` gives it.
+    """
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the only value unlike itself
+        return block(NAME, "warming_up", f"{bars} bars, ADX needs {2 * PERIOD}")
+    threshold = settings.adx_threshold * defense_factor(view, settings)
+    if value <= threshold:
+        return allow(NAME, f"ADX {value:.2f} <= {threshold:g}")
+    return block(NAME, "adx_above_threshold", f"ADX {value:.2f} > {threshold:g}")
 
 
 def _columns(bars: Sequence[Bar]) -> list[tuple[float, float, float]]:

@@ -75,17 +75,36 @@ class BollingerFilter:
         Verdict
             Reasons ``ok``, ``inside_bands`` and ``warming_up``.
         """
-        bands = _bands([bar.close for bar in view.bars])
-        if bands is None:
-            return block(NAME, "warming_up", f"{len(view.bars)} bars, bands need {PERIOD}")
-        bands = bands.widened(defense_factor(view, settings))
-        close = view.bars[-1].close
-        if candidate.direction is Direction.LONG:
-            outside, mark, name, level = close < bands.lower, "<", "lower", bands.lower
-        else:
-            outside, mark, name, level = close > bands.upper, ">", "upper", bands.upper
-        measured = f"close {close:.4f} {mark if outside else 'not ' + mark} {name} band {level:.4f}"
-        return allow(NAME, measured) if outside else block(NAME, "inside_bands", measured)
+        return judge(_bands([bar.close for bar in view.bars]), candidate, view, settings)
+
+
+def judge(
+    bands: Bands | None, candidate: Candidate, view: FilterView, settings: Settings
+) -> Verdict:
+    """Judge bands that are known already.
+
+    Parameters
+    ----------
+    bands
+        At the signal bar; None with too few bars.
+    candidate, view, settings
+        As `BollingerFilter.check` takes them.
+
+    Returns
+    -------
+    Verdict
+        As `BollingerFilter.check` gives it.
+    """
+    if bands is None:
+        return block(NAME, "warming_up", f"{len(view.bars)} bars, bands need {PERIOD}")
+    bands = bands.widened(defense_factor(view, settings))
+    close = view.bars[-1].close
+    if candidate.direction is Direction.LONG:
+        outside, mark, name, level = close < bands.lower, "<", "lower", bands.lower
+    else:
+        outside, mark, name, level = close > bands.upper, ">", "upper", bands.upper
+    measured = f"close {close:.4f} {mark if outside else 'not ' + mark} {name} band {level:.4f}"
+    return allow(NAME, measured) if outside else block(NAME, "inside_bands", measured)
 
 
 def _bands(closes: Sequence[float]) -> Bands | None:

@@ -21,7 +21,7 @@ from rigd.core.errors import ConfigError, Problem, RigdError
 from rigd.core.values import SelfCheck
 from rigd.ledger.alignment import chart_problems, schema_problems
 from rigd.store.files import SECRET_MODE, LocalFiles
-from rigd.store.hashing import hash_files
+from rigd.store.hashing import hash_files, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,6 +105,62 @@ def seal(
 def is_sealed(home: Home) -> bool:
     """Tell whether a home has a manifest."""
     return _door(home).exists(MANIFEST)
+
+
+def sealed_build(home: Home) -> str:
+    """Return the digest of the build that was sealed; blank when none was, or the seal is broken.
+
+    Parameters
+    ----------
+    home
+        Whose manifest.
+
+    Returns
+    -------
+    str
+        As `build_of` gives it.
+    """
+    try:
+        files, problems = _sealed(_door(home))
+    except RigdError:
+        return ""
+    return "" if problems else _digest(files)
+
+
+def build_of(code: Path) -> str:
+    """Return the digest of the build that lies in a checkout.
+
+    Parameters
+    ----------
+    code
+        The checkout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over names and contents of all that is sealed.
+    """
+    return _digest(hash_files(code, SEALED))
+
+
+def stamp_of(code: Path) -> str:
+    """Return what changes whenever a file of the build is written; it reads no content.
+
+    Parameters
+    ----------
+    code
+        The checkout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits over names, sizes and instants of all that is sealed.
+    """
+    looks = {name: (code / name).stat() for name in names_of(code, SEALED)}
+    return _digest({
+        name: [look.st_ino, look.st_size, look.st_mtime_ns, look.st_ctime_ns]
+        for name, look in looks.items()
+    })
 
 
 def checks(

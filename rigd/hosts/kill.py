@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -287,7 +288,7 @@ class Kill:
         if launcher is None or not holders(self._tree.launch_lock):
             return
         ended = supervisor.end_process(launcher.process)
-        self._tell(f"{launcher} {'is ended' if ended else 'cannot be ended by this user'}")
+        self._pending(f"{launcher} {'is ended' if ended else 'cannot be ended by this user'}")
 
     # The account.
 
@@ -413,4 +414,6 @@ class Kill:
             self._pending(f"{PENDING}: {reason}; by hand: {self._access.contact}")
 
     def _pending(self, text: str) -> None:
-        self._tell(text)
+        """Tell what people must know; a terminal that is gone stops no kill."""
+        with suppress(OSError):
+            self._tell(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.core.lines import one_line
 from rigd.hosts import build_check, finishing, records, supervisor, test_mode
+from rigd.hosts.backtest import clearance
 from rigd.hosts.books import make_books, refuse_lost_books
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.bot_state import BotStateFile
@@ -169,6 +170,7 @@ class Launcher:
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
         build_check.require(build_checks(bot))
+        clearance.require(self._home, bot.settings)
         plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._live, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
@@ -347,10 +349,10 @@ class Launcher:
         self._watch_on("kill flag; next: rigd kill", flags.raise_flag, *asked)
 
     def _watch_on(self, what: str, write: Callable[..., object], *arguments: object) -> None:
-        """Write what a watch must not die of; told once, a disk that refuses stops nothing else."""
+        """Write what a watch must not die of; told once, a disk or terminal that refuses is all."""
         try:
             write(*arguments)
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             if what not in self._unwritten:
                 self._unwritten.add(what)
                 _tell(f"could not be written, and the watch goes on: {what}: {error}")
@@ -366,14 +368,13 @@ class Launcher:
         if fields.get("session") == folder.name:
             state = str(fields.get("state", ""))
             self._watch_on("bot_state.txt", self._state.write, state)
-            self._on_progress(
-                Progress(
-                    state=str(fields.get("state", "")),
-                    minute=int(fields.get("minute", 0) or 0),
-                    minutes=minutes,
-                    trades=int(fields.get("trades", 0) or 0),
-                )
+            progress = Progress(
+                state=state,
+                minute=int(fields.get("minute", 0) or 0),
+                minutes=minutes,
+                trades=int(fields.get("trades", 0) or 0),
             )
+            self._watch_on("progress", self._on_progress, progress)
 
     def _set_up(self, request: SessionRequest) -> None:
         """Provision the demo, then make its books; users come with the panel (document 070)."""
@@ -553,8 +554,9 @@ def _place(bot: Bot, day: date, request: SessionRequest) -> Place:
 
 
 def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # the terminal may be gone
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def _json(fields: dict[str, Any]) -> bytes:

@@ -12,13 +12,14 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
 
+from rigd.hosts import warm
 from rigd.store.lease import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rigd.hosts.runner import Job
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "COLUMNS")
 """Variables that a run inherits; everything else stays outside (no secret reaches a notebook)."""
 
+CONSTANT = {
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "PYTHONUTF8": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+"""What every run has besides."""
+
+ONE_THREAD = {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""Keeps the libraries that a warm parent imports from starting threads: one with threads does not
+fork."""
+
+SERVICE_LOOK_S = 0.5
+"""How often a service in the foreground is looked at [s]."""
 
 PATIENCE_S = 5.0
 """How long a killed process may take to be gone [s]."""
@@ -59,9 +78,7 @@ def run_environment(
         "JUPYTER_DATA_DIR": str(runtime),
         "JUPYTER_CONFIG_DIR": str(runtime),
         "IPYTHONDIR": str(runtime),
-        "JUPYTER_PLATFORM_DIRS": "1",
-        "PYTHONUTF8": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **CONSTANT,
     }
 
 
@@ -100,30 +117,145 @@ def run_notebook(
     tuple of int and str
         The exit code of papermill's process and what it printed.
     """
-    command = [sys.executable, "-m", "rigd.hosts.runner", job.to_json()]
-    with (
-        _interrupts() as interrupts,
-        subprocess.Popen(  # noqa: S603 - our own interpreter, module and job
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process,
-    ):
-        while True:
-            try:
-                output, _ = process.communicate(timeout=tick_s)
-            except subprocess.TimeoutExpired:
-                if on_tick() is True:
-                    _end_tree(process.pid)
-            else:
-                return process.returncode, output
+    with _interrupts() as interrupts, ExitStack() as stack:
+        try:
+            run: Run = stack.enter_context(warm.forked(job, environment))
+        except warm.NotWarm as reason:
+            if not isinstance(reason, warm.Absent):
+                sys.stderr.write(f"cold start: {reason}\n")
+            run = stack.enter_context(_started(job, environment))
+        while (ended := run.ended(tick_s)) is None:
+            if on_tick() is True:
+                _end_tree(run.pid)
             while interrupts:
                 interrupts.pop()
                 on_interrupt()
+        return ended
+
+
+class Run(Protocol):
+    """A run of a notebook, forked or started."""
+
+    pid: int
+
+    def ended(self, within_s: float) -> tuple[int, str] | None:
+        """Wait a while; return exit code and output when the run has ended."""
+
+
+class _StartedRun:
+    """A run that was started as a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.pid = process.pid
+        self._process = process
+
+    def ended(self, within_s: float) -> tuple[int, str] | None:
+        """Wait a while; return exit code and output when the run has ended."""
+        try:
+            output, _ = self._process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return self._process.returncode, output
+
+
+@contextmanager
+def _started(job: Job, environment: Mapping[str, str]) -> Iterator[_StartedRun]:
+    """Start a run cold: papermill does its imports, then a kernel does its own."""
+    command = [sys.executable, "-m", "rigd.hosts.runner", job.to_json()]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, module and job
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        yield _StartedRun(process)
+
+
+class WarmParent:
+    """A warm parent, seen from its owner.
+
+    Parameters
+    ----------
+    process
+        The parent's process.
+    missing
+        Why it can't be asked; blank when it is ready.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], missing: str) -> None:
+        self.pid = process.pid
+        self.missing = missing
+        self._process = process
+
+    def wait(self) -> int:
+        """Wait until it ends; return its exit code."""
+        return self._process.wait()
+
+
+@contextmanager
+def warm_parent(home: Path, inherited: Mapping[str, str]) -> Iterator[WarmParent]:
+    """Keep a warm parent for the runs of a home (PERFORMANCE W5).
+
+    Parameters
+    ----------
+    home
+        RIGD_HOME.
+    inherited
+        This process's environment; the parent gets what a run gets, and no secret.
+
+    Yields
+    ------
+    WarmParent
+        It ends with the context, or with this process. Where it is missing, runs start cold.
+    """
+    command = [sys.executable, "-m", "rigd.hosts.warm_parent", str(home)]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command,
+        env=warm_environment(inherited),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        told = process.stdout.readline().strip() if process.stdout else ""
+        is_ready = told == warm.IS_READY
+        yield WarmParent(process, "" if is_ready else told or "the warm parent ended at once")
+
+
+def serve(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> int:
+    """Run a service in the foreground until it ends.
+
+    Parameters
+    ----------
+    command, environment, folder
+        What is run, its whole environment, and where.
+
+    Returns
+    -------
+    int
+        Its exit code. It shares the terminal: what is typed there, Ctrl-C too, is the service's
+        own; a request to end this process (SIGTERM, SIGHUP) is handed on.
+    """
+    with (
+        _interrupts() as interrupts,
+        subprocess.Popen(list(command), env=dict(environment), cwd=folder) as process,  # noqa: S603 - our own command
+    ):
+        while True:
+            try:
+                return process.wait(timeout=SERVICE_LOOK_S)
+            except subprocess.TimeoutExpired:
+                while interrupts:
+                    if interrupts.pop() != signal.SIGINT:
+                        process.terminate()
+
+
+def warm_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a warm parent: what a run begins with, and nothing of a home."""
+    return kept_of(inherited) | CONSTANT | ONE_THREAD
 
 
 def run_tests(environment: Mapping[str, str], folder: Path) -> int:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
 
 from rigd.core.values import STRATEGIES
-from rigd.hosts import records
+from rigd.hosts import records, review, session
 from rigd.reporting.tuning import document, file_of, runs_in, runs_of, write_table
+from rigd.store.paths import Home
 from rigd.store.registry import Registry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rigd.hosts.bot import Bot
     from rigd.reporting.tuning import Run
 
 
-def tables(bot: Bot) -> dict[str, dict[str, object]]:
+def tables(bot: Bot) -> dict[str, dict[str, Any]]:
     """Return the tuning document of each strategy that has runs.
 
     Parameters
@@ -32,6 +33,27 @@ def tables(bot: Bot) -> dict[str, dict[str, object]]:
     registry = Registry(bot.home, bot.identity)
     found = {name: runs_in(registry.read(file_of(name))) for name in STRATEGIES}
     return {name: document(str(bot.identity), name, runs) for name, runs in found.items() if runs}
+
+
+def open_tables(home: str) -> dict[str, dict[str, Any]]:
+    """Return the tuning documents of a home's bot, for a notebook.
+
+    Parameters
+    ----------
+    home
+        RIGD_HOME; blank for a throw-away folder, in which the built-in sample is run first.
+
+    Returns
+    -------
+    dict
+        As `tables`.
+    """
+    if not home:
+        root = mkdtemp(prefix="rigd-")
+        session.start(root).wait()
+        return open_tables(root)
+    bot, _ = review.find(Home(Path(home).expanduser().absolute()), "latest")
+    return tables(bot)
 
 
 def rebuild(bot: Bot) -> int:

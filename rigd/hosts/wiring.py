@@ -304,7 +304,7 @@ async def open_session(
             watchdog.limits_of(settings), line, clock, commands.clock, start.connection, day
         ),
         alerts=JournalAlerts(recorder),
-        expected_slippage=_expected_slippage(settings),
+        expected_slippage=expected_slippage(settings),
         inverse_etfs=what.inverse_etfs,
         bought_only=what.bought_only,
         runners=[_runner(settings, item) for item in planned if item.window is not None],
@@ -370,7 +370,8 @@ def _limits(
     return tuple((str(name), str(value)) for name, value in table)
 
 
-def _expected_slippage(settings: Settings) -> float:
+def expected_slippage(settings: Settings) -> float:
+    """Return the slippage that a fill is expected to have [fraction of the price]."""
     if settings.slippage_simulation_type == "none":
         return 0.0
     return float(settings.slippage_mean_pct)

@@ -82,7 +82,7 @@ class DayFeed:
         self._vix = vix
         self._require_order()
         self.sound = all(bar.sound for each in self.bars.values() for bar in each)
-        self._slices = self._build_slices()
+        self._slices: tuple[MarketSlice, ...] | None = None
         self.digest = self._digest()
 
     def slices(self, first_minute: int = 0) -> Iterator[MarketSlice]:
@@ -98,6 +98,9 @@ class DayFeed:
         MarketSlice
             One per minute, its bars in alphabetical order of the symbols.
         """
+        # Made when first asked for: most days of a backtest are never looked at minute by minute.
+        if self._slices is None:
+            self._slices = self._build_slices()
         for each in self._slices:
             if each.minute >= first_minute:
                 yield each

@@ -35,22 +35,22 @@ def bokeh_script() -> str:
 def equity_chart(points: Sequence[EquityPoint], started: SessionStarted) -> str:
     """Return the PnL curve as a Bokeh item, JSON text that is safe inside a script element."""
     figure = _figure(started, height=300)
-    times = [_ms(point.at) for point in points]
+    times = [milliseconds(point.at) for point in points]
     values = [point.pnl for point in points]
-    source = _source({"time": times, "pnl": values})
+    source = source_of({"time": times, "pnl": values})
     figure.varea(x="time", y1=0, y2="pnl", source=source, fill_color=BAND, fill_alpha=0.45)
     line = figure.line(x="time", y="pnl", source=source, line_color=LINE, line_width=2)
     figure.add_layout(_span(0.0))
-    _hover(figure, line, [("UTC", "@time{%H:%M}"), ("PnL", "@pnl{+0,0.00}")], mode="vline")
+    with_hover(figure, line, [("UTC", "@time{%H:%M}"), ("PnL", "@pnl{+0,0.00}")], mode="vline")
     figure.yaxis.axis_label = f"PnL [{started.currency}]"
-    return _item(figure)
+    return item(figure)
 
 
 def price_chart(bars: Sequence[Bar], marks: Sequence[Marker], started: SessionStarted) -> str:
     """Return one symbol's candles with its executions as a Bokeh item, safe JSON text."""
     figure = _figure(started, height=340)
-    opened = _ms(started.session_open)
-    source = _source({
+    opened = milliseconds(started.session_open)
+    source = source_of({
         "time": [opened + bar.minute * _MINUTE_MS + _MINUTE_MS // 2 for bar in bars],
         "open": [bar.open for bar in bars],
         "high": [bar.high for bar in bars],
@@ -77,10 +77,10 @@ def price_chart(bars: Sequence[Bar], marks: Sequence[Marker], started: SessionSt
         ("close", "@close{0,0.00[00]}"),
         ("volume", "@volume{0,0}"),
     ]
-    _hover(figure, candles, tips, mode="mouse")
+    with_hover(figure, candles, tips, mode="mouse")
     _draw_marks(figure, marks)
     figure.yaxis.axis_label = f"{started.currency} per share"
-    return _item(figure)
+    return item(figure)
 
 
 def _draw_marks(figure: Any, marks: Sequence[Marker]) -> None:  # noqa: ANN401 - bokeh's own type
@@ -88,8 +88,8 @@ def _draw_marks(figure: Any, marks: Sequence[Marker]) -> None:  # noqa: ANN401 -
         chosen = [mark for mark in marks if mark.side == side]
         if not chosen:
             continue
-        source = _source({
-            "time": [_ms(mark.at) + _MINUTE_MS // 2 for mark in chosen],
+        source = source_of({
+            "time": [milliseconds(mark.at) + _MINUTE_MS // 2 for mark in chosen],
             "price": [mark.price for mark in chosen],
             "qty": [mark.qty for mark in chosen],
             "what": [f"{mark.strategy} {mark.leg}" for mark in chosen],
@@ -113,7 +113,7 @@ def _draw_marks(figure: Any, marks: Sequence[Marker]) -> None:  # noqa: ANN401 -
             (side, "@qty{0,0.[000000]} at @price{0,0.00[0000]}"),
             ("reason", "@note"),
         ]
-        _hover(figure, drawn, tips, mode="mouse")
+        with_hover(figure, drawn, tips, mode="mouse")
     if marks:
         _legend_above(figure)
 
@@ -130,10 +130,29 @@ def _legend_above(figure: Any) -> None:  # noqa: ANN401 - bokeh's own type
 
 
 def _figure(started: SessionStarted, *, height: int) -> Any:  # noqa: ANN401 - bokeh's own type
+    opened, closed = milliseconds(started.session_open), milliseconds(started.session_close)
+    return frame(opened, closed, height=height)
+
+
+def frame(first_ms: int, last_ms: int, *, height: int) -> Any:  # noqa: ANN401 - bokeh's own type
+    """Return an empty figure over a span of time.
+
+    Parameters
+    ----------
+    first_ms, last_ms
+        As `milliseconds` gives them.
+    height
+        [pixels].
+
+    Returns
+    -------
+    figure
+        Bokeh's own.
+    """
     from bokeh.models import Range1d  # noqa: PLC0415 - heavy, wanted by reports only
     from bokeh.plotting import figure  # noqa: PLC0415 - heavy, wanted by reports only
 
-    span = Range1d(start=_ms(started.session_open), end=_ms(started.session_close))
+    span = Range1d(start=first_ms, end=last_ms)
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -159,7 +178,8 @@ def _figure(started: SessionStarted, *, height: int) -> Any:  # noqa: ANN401 - b
     return plot
 
 
-def _source(columns: dict[str, list[Any]]) -> Any:  # noqa: ANN401 - bokeh's own type
+def source_of(columns: dict[str, list[Any]]) -> Any:  # noqa: ANN401 - bokeh's own type
+    """Return columns as Bokeh's data source."""
     from bokeh.models import ColumnDataSource  # noqa: PLC0415 - heavy, wanted by reports only
 
     return ColumnDataSource(data=dict(columns))
@@ -171,7 +191,8 @@ def _span(value: float) -> Any:  # noqa: ANN401 - bokeh's own type
     return Span(location=value, dimension="width", line_color=MUTED, line_dash=[4, 4])
 
 
-def _hover(figure: Any, drawn: Any, tips: list[tuple[str, str]], *, mode: Any) -> None:  # noqa: ANN401 - bokeh's own types
+def with_hover(figure: Any, drawn: Any, tips: list[tuple[str, str]], *, mode: Any) -> None:  # noqa: ANN401 - bokeh's own types
+    """Add a tool that tells what lies under the pointer; the column ``time`` is an instant."""
     from bokeh.models import HoverTool  # noqa: PLC0415 - heavy, wanted by reports only
 
     tool = HoverTool(
@@ -184,7 +205,8 @@ def _hover(figure: Any, drawn: Any, tips: list[tuple[str, str]], *, mode: Any) -
     figure.add_tools(tool)
 
 
-def _item(figure: Any) -> str:  # noqa: ANN401 - bokeh's own type
+def item(figure: Any) -> str:  # noqa: ANN401 - bokeh's own type
+    """Return a figure as a Bokeh item, JSON text that is safe inside a script element."""
     from bokeh.embed import json_item  # noqa: PLC0415 - heavy, wanted by reports only
 
     text = json.dumps(json_item(figure), separators=(",", ":"), allow_nan=False)
@@ -198,5 +220,6 @@ def _item(figure: Any) -> str:  # noqa: ANN401 - bokeh's own type
     return safe.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _ms(instant: datetime) -> int:
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as Bokeh counts it, whole seconds [ms]."""
     return int(instant.timestamp()) * 1000

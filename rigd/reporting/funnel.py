@@ -92,7 +92,40 @@ def funnels(entries: Iterable[Entry]) -> tuple[Funnel, ...]:
     known = list(entries)
     records = [entry.record for entry in known]
     parts = [_funnel(name, records) for name in _strategies(records)]
-    return (*parts, _total(parts))
+    return (*parts, added_up(parts))
+
+
+def added_up(parts: Sequence[Funnel], name: str = TOTAL) -> Funnel:
+    """Return the sum of funnels: of all strategies, or of one strategy over many days.
+
+    Parameters
+    ----------
+    parts
+        What is added.
+    name
+        The name of the sum.
+
+    Returns
+    -------
+    Funnel
+        Every count added; what blocked, the most frequent first.
+    """
+    blocked: Counter[tuple[str, str, str]] = Counter()
+    for part in parts:
+        for stage, rule, reason, count in part.blocked:
+            blocked[stage, rule, reason] += count
+    return Funnel(
+        strategy=name,
+        candidates=sum(part.candidates for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        with_signal=sum(part.with_signal for part in parts),
+        signals=sum(part.signals for part in parts),
+        blocked=_counted(blocked),
+        orders=sum(part.orders for part in parts),
+        filled=sum(part.filled for part in parts),
+        fills=sum(part.fills for part in parts),
+        trades=sum(part.trades for part in parts),
+    )
 
 
 def warned(entries: Iterable[Entry]) -> tuple[Blocked, ...]:
@@ -211,25 +244,6 @@ def _funnel(name: str, records: Sequence[Record]) -> Funnel:
         filled=len(entries & {fill.cl_ord_id for fill in traded}),
         fills=len(traded),
         trades=sum(1 for r in records if isinstance(r, TradeClosed) and r.strategy == name),
-    )
-
-
-def _total(parts: Sequence[Funnel]) -> Funnel:
-    blocked: Counter[tuple[str, str, str]] = Counter()
-    for part in parts:
-        for stage, rule, reason, count in part.blocked:
-            blocked[stage, rule, reason] += count
-    return Funnel(
-        strategy=TOTAL,
-        candidates=sum(part.candidates for part in parts),
-        skipped=sum(part.skipped for part in parts),
-        with_signal=sum(part.with_signal for part in parts),
-        signals=sum(part.signals for part in parts),
-        blocked=_counted(blocked),
-        orders=sum(part.orders for part in parts),
-        filled=sum(part.filled for part in parts),
-        fills=sum(part.fills for part in parts),
-        trades=sum(part.trades for part in parts),
     )
 
 

@@ -107,6 +107,40 @@ def price_svg(
     return _frame(f"{symbol}, price", _grid(x, y, opened, money=False) + drawn)
 
 
+def dated_svg(points: Sequence[tuple[datetime, float]], *, title: str) -> str:
+    """Return a curve over many days.
+
+    Parameters
+    ----------
+    points
+        Instant, UTC, and value, ascending.
+    title
+        What it shows, with its unit.
+
+    Returns
+    -------
+    str
+        One ``<svg>`` element.
+    """
+    values = [value for _, value in points] or [0.0]
+    first = points[0][0] if points else None
+    days = [(at - first) / timedelta(days=1) for at, _ in points] if first else []
+    x = _Scale(0.0, max(days, default=0.0) or 1.0, _LEFT, WIDTH - _RIGHT)
+    y = _vertical(values)
+    grid = []
+    for value in nice_ticks(y.low, y.high, _TICKS):
+        at = y(value)
+        grid.append(f"<path d='M{_LEFT} {at:.1f}H{WIDTH - _RIGHT}' stroke='{RULE}'/>")
+        grid.append(_label(_LEFT - 6, at + 3.5, f"{value:,.6g}", "end"))
+    if first is not None:
+        for part, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+            when = first + timedelta(days=x.high * part)
+            grid.append(_label(x(x.high * part), HEIGHT - 8, f"{when:%Y-%m-%d}", anchor))
+    path = _path([(x(day), y(value)) for day, (_, value) in zip(days, points, strict=True)])
+    curve = f"<path d='{path}' fill='none' stroke='{LINE}' stroke-width='1.4'/>" if path else ""
+    return _frame(title, "".join(grid) + curve)
+
+
 def _vertical(values: Sequence[float]) -> _Scale:
     low, high = min(values), max(values)
     margin = (high - low) * 0.06 or max(abs(high) * 0.01, 1.0)

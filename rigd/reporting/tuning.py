@@ -1,15 +1,16 @@
 """The tuning tracker: what each strategy made of its trigger, run by run (documents 050, 070).
 
-One file per bot and strategy, ``runs/backtest_results/strategy_tuning/{bot}_{strategy}.json``,
-holds a row per run, a table with one row per value of the strategy's trigger, and the value that
-earned most. It is derived from journals alone and can be made again from them; nothing reads it
-back into a session.
+One file per bot and strategy, ``backtest_results/strategy_tuning/{bot}_{strategy}.json``, holds a
+row per run, a table with one row per value of the strategy's trigger (also as ``.csv``), and the
+value that earned most. It is derived from journals alone and can be made again from them; nothing
+reads it back into a session.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,10 +20,10 @@ from rigd.core.events import CandidateJudged, Entry, Outcome, SessionClosed, Tra
 from rigd.core.money import money, plain
 from rigd.core.values import SelfCheck
 from rigd.reporting.header import marks_of, session_key, setting, started_of
-from rigd.reporting.text import json_document
+from rigd.reporting.text import csv_line, csv_text, json_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rigd.reporting.outputs import Outputs
 
@@ -131,13 +132,54 @@ def write_table(outputs: Outputs, bot: str, strategy: str, runs: Sequence[Run]) 
     runs
         All its runs.
     """
-    content = json_document(document(bot, strategy, runs))
+    ordered = sorted(runs, key=lambda run: run.session)
+    content = json_document(document(bot, strategy, ordered))
     outputs.write(file_of(strategy), content, writer=WRITER)
+    outputs.write(table_file_of(strategy), table_csv(ordered), writer=WRITER)
 
 
 def file_of(strategy: str) -> str:
     """Return the name of a strategy's file in the output table."""
     return f"tuning_{strategy}.json"
+
+
+def table_file_of(strategy: str) -> str:
+    """Return the name of a strategy's table as CSV in the output table."""
+    return f"tuning_{strategy}.csv"
+
+
+def table_csv(runs: Sequence[Run]) -> bytes:
+    """Return the table of some runs as CSV, for spreadsheets.
+
+    Parameters
+    ----------
+    runs
+        Runs of one strategy.
+
+    Returns
+    -------
+    bytes
+        UTF-8, the head COLUMNS and ``modes``: how the runs of a value were marked, such as TEST.
+        Tickers as ``A:3 B:1``, blank where there is no trade.
+    """
+    modes: dict[Decimal, set[str]] = {}
+    for run in runs:
+        modes.setdefault(Decimal(run.value), set()).add(run.mode)
+    lines = [csv_line((*COLUMNS, "modes"))]
+    for row in table(runs):
+        *numbers, tickers = (cell_text(row[name]) for name in COLUMNS)
+        marks = "; ".join(sorted(modes[Decimal(numbers[0])]))
+        lines.append(csv_line([*numbers, csv_text(tickers), csv_text(marks)]))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def cell_text(value: object) -> str:
+    """Return a cell of the table as text; blank for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return " ".join(f"{symbol}:{count}" for symbol, count in value.items())
+    return str(value)
 
 
 def runs_of(entries: Sequence[Entry]) -> dict[str, Run]:
@@ -268,7 +310,11 @@ def recommendation(strategy: str, runs: Sequence[Run]) -> dict[str, object]:
         reason = f"no value has {MIN_TRADES} trades yet"
         return {"key": key, "value": None, "reason": reason, "evidence": None}
     best = min(rated, key=lambda value: (-rated[value], value))
-    reason = f"highest average PnL of {len(rated)} value(s) with {MIN_TRADES} trades or more"
+    trades = sum(run.trades for run in sums[best])
+    reason = (
+        f"highest average PnL of {len(rated)} value(s) with {MIN_TRADES} trades or more, "
+        f"from {trades} trades in {len(sums[best])} run(s)"
+    )
     return {
         "key": key,
         "value": plain(best),

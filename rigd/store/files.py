@@ -11,7 +11,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import AccessError, StorageError
+from rigd.core.errors import AccessError, LogicError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,6 +156,40 @@ def replace(path: Path, content: bytes, mode: int = FILE_MODE, *, mark: str = ""
         with _removed_on_error(temporary):
             _write_synced(temporary, content, mode)
             temporary.replace(path)
+        sync_folder(path.parent)
+
+
+def create(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Create a file that was not there: whole and durable on return, never in place of another.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created when missing.
+    content
+        The whole content.
+    mode
+        Permissions of the file.
+
+    Raises
+    ------
+    LogicError
+        If there is a file of that name; it stays as it is.
+    StorageError
+        If the disk is full or refuses; there is no file then.
+    """
+    make_folder(path.parent, SECRET_FOLDER_MODE if mode == SECRET_MODE else FOLDER_MODE)
+    temporary = path.with_name(f".{path.name}.new.tmp")
+    with storage_errors(f"create {path.name}"):
+        try:
+            _write_synced(temporary, content, mode)
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            msg = f"a new file must not replace one that exists: {path.name}"
+            raise LogicError(msg) from None
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
         sync_folder(path.parent)
 
 

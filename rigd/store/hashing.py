@@ -82,6 +82,22 @@ def hash_files(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
     StorageError
         If a file cannot be read.
     """
+    return {name: sha256_file(folder / name) for name in names_of(folder, patterns)}
+
+
+def names_of(folder: Path, patterns: Iterable[str]) -> list[str]:
+    """Return the names of the files that patterns stand for.
+
+    Parameters
+    ----------
+    folder, patterns
+        As of `hash_files`.
+
+    Returns
+    -------
+    list of str
+        Relative to the folder, in alphabetical order.
+    """
     found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
     names = sorted(path.relative_to(folder).as_posix() for path in found)
-    return {name: sha256_file(folder / name) for name in names if "__pycache__" not in name}
+    return [name for name in names if "__pycache__" not in name]

@@ -38,6 +38,7 @@ class Format(StrEnum):
     HTML = "html"
     TEXT = "text"
     ARCHIVE = "archive"
+    ARRAY = "array"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +257,39 @@ _UNIVERSE = (
     _file("universe.lock", "screeners/universe.lock", "rigd.store.locks", "main", Format.JSON),
 )
 
+_RESEARCH = (
+    *(
+        _file(
+            f"{prefix}{name}",
+            f"backtest_results/{folder}{name}",
+            "rigd.reporting.backtest",
+            "backtest_engine",
+            kind,
+        )
+        for prefix, folder in (("", ""), ("backtest/", "runs/{stamp}/"))
+        for name, kind in (
+            ("trade_history_backtest.csv", Format.CSV),
+            ("trade_history_backtest.json", Format.JSON),
+            ("daily_summary_backtest.json", Format.JSON),
+            ("backtest_slippage_comparison.json", Format.JSON),
+        )
+    ),
+    _file(
+        "backtest.ipynb",
+        "backtest_results/runs/{stamp}/backtest.ipynb",
+        "rigd.hosts.backtest.launch",
+        "backtest_engine",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "backtest_plots.html",
+        "backtest_results/runs/{stamp}/plots.html",
+        "rigd.reporting.backtest_charts",
+        "plot_results",
+        Format.HTML,
+    ),
+)
+
 _OTHER = (
     _file(
         "review.ipynb",
@@ -333,6 +367,61 @@ _OTHER = (
         )
         for name in STRATEGIES
     ),
+    _file(
+        "trials.log",
+        "backtest_results/strategy_tuning/trials.log",
+        "rigd.hosts.optimize.trials",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "optimize.lock", "backtest_results/optimize.lock", "rigd.store.locks", "main", Format.JSON
+    ),
+    _file(
+        "study.journal",
+        "backtest_results/strategy_tuning/studies/{stamp}.journal",
+        "rigd.hosts.optimize.search",
+        "strategy_optimizer",
+        Format.TEXT,
+    ),
+    _file(
+        "optimized.ipynb",
+        "backtest_results/strategy_tuning/studies/{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "strategy_optimizer",
+        Format.NOTEBOOK,
+    ),
+    _file(
+        "tuned.ipynb",
+        "backtest_results/strategy_tuning/{bot}_{stamp}.ipynb",
+        "rigd.hosts.optimize.notebooks",
+        "tuning_tracker",
+        Format.NOTEBOOK,
+    ),
+    *(
+        _file(
+            f"tuning_{name}.csv",
+            f"backtest_results/strategy_tuning/{{bot}}_{name}.csv",
+            "rigd.reporting.tuning",
+            "tuning_tracker",
+            Format.CSV,
+        )
+        for name in STRATEGIES
+    ),
+    _file(
+        "proposals.log",
+        "{bot}/proposals.log",
+        "rigd.hosts.optimize.proposals",
+        "strategy_optimizer",
+        Format.CHAIN,
+    ),
+    _file(
+        "study.json",
+        "backtest_results/strategy_tuning/studies/{stamp}.json",
+        "rigd.hosts.optimize.study",
+        "strategy_optimizer",
+        Format.JSON,
+    ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
@@ -371,13 +460,33 @@ def _copy(standing: Output) -> Output:
     )
 
 
+_SWEEPS = tuple(
+    _file(
+        name,
+        f"backtest_results/strategy_tuning/sweeps/{place}",
+        "rigd.hosts.sweep.state",
+        "strategy_optimizer",
+        kind,
+    )
+    for name, place, kind in (
+        ("sweep.json", "{stamp}/sweep.json", Format.JSON),
+        ("sweep_result.json", "{stamp}/result.json", Format.JSON),
+        ("sweep_result.csv", "{stamp}/result.csv", Format.CSV),
+        ("sweep_part.npy", "{stamp}.npy", Format.ARRAY),
+    )
+)
+"""Of a part the stamp is the sweep's with the part's number."""
+
+
 OUTPUTS: tuple[Output, ...] = (
     *_STANDING,
     *_BOOKS,
     *_OF_SESSION,
     *(_copy(output) for output in _STANDING if output.name in COPIED),
     *_UNIVERSE,
+    *_RESEARCH,
     *_OTHER,
+    *_SWEEPS,
 )
 """Every output file."""
 

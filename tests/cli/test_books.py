@@ -80,6 +80,15 @@ def test_an_export_never_lands_among_keys_and_secrets(rigd, tmp_path) -> None:
     assert listing(home.env) == before
 
 
+def test_the_sessions_pnl_is_counted_again(rigd, launched_home) -> None:
+    """vectorbt agrees with what was booked, symbol by symbol; exit code 0."""
+    said = rigd(launched_home, "ledger", "recount")
+    assert said.code == 0, said.err
+    assert said.out.count(": agrees") >= 3
+    assert "DIFFERS" not in said.out
+    assert "both accountings agree" in said.out
+
+
 def test_an_export_never_writes_over_a_record(rigd, tmp_path) -> None:
     """A path inside runs/ is refused too, through a link as well: a journal is no place for it."""
     home = demo(tmp_path / "home")

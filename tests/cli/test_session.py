@@ -202,11 +202,11 @@ def test_a_latched_switch_refuses_with_its_exit_code(rigd, tmp_path) -> None:
 
 
 def test_a_flag_that_lies_there_refuses_the_start(rigd, tmp_path, door) -> None:
-    """Exit code 1, the flag's name, and how to clear it."""
+    """Exit code 2, the flag's name, and how to clear it."""
     home = demo(tmp_path)
     ControlFolder(home.control, FakeClock(), FakeIds()).raise_flag(Command.STOP, "me", "", "test")
     said = rigd(home, "session")
-    assert said.code == ExitCode.ERROR
+    assert said.code == ExitCode.BAD_INPUT
     assert "control_stop.flag" in said.err
     assert said.err.splitlines()[-1] == "next: rigd flags clear"
     assert door.ran == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rigd.config.sources import checkout, environment, rigd_home
+from rigd.config.sources import checkout, environment, replace_environment, rigd_home
 
 
 def test_home_is_the_checkout_unless_named(tmp_path: Path) -> None:
@@ -31,3 +31,11 @@ def test_the_environment_is_a_read_only_copy(monkeypatch: pytest.MonkeyPatch) ->
     assert found["RIGD_HOME"] == "/somewhere"
     with pytest.raises(TypeError):
         found["RIGD_HOME"] = "x"
+
+
+def test_an_environment_is_replaced_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork has what its run was given, and nothing of its parent's."""
+    held: dict[str, str] = {"OLD": "1", "KEPT": "2"}
+    monkeypatch.setattr("rigd.config.sources.os.environ", held)
+    replace_environment({"KEPT": "3"})
+    assert held == {"KEPT": "3"}

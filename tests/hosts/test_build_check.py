@@ -254,3 +254,27 @@ def test_the_checkout_itself_can_be_sealed(tmp_path: Path) -> None:
     home = demo(tmp_path)
     found = checks(home, bot_of(home).identity, settings())
     assert all(check.passed for check in found), found
+
+
+def test_a_sealed_build_is_told_by_its_digest(tmp_path: Path, code: Path) -> None:
+    """The same files, the same digest; without a whole seal there is none."""
+    home = Home(tmp_path / "home")
+    assert not build_check.sealed_build(home)
+    seal(home, by="test", reason="test")
+    sealed = build_check.sealed_build(home)
+    assert sealed == build_check.build_of(code)
+    (code / "rigd" / "__init__.py").write_text("changed")
+    assert build_check.sealed_build(home) == sealed != build_check.build_of(code)
+    (home.env / MANIFEST).write_text("{}")
+    assert not build_check.sealed_build(home)
+
+
+def test_a_written_file_changes_the_stamp(code: Path) -> None:
+    """The stamp follows every write of a sealed file, also one of the same content."""
+    before = build_check.stamp_of(code)
+    assert build_check.stamp_of(code) == before
+    file = code / "rigd" / "__init__.py"
+    content = file.read_text(encoding="utf-8")
+    file.unlink()
+    file.write_text(content, encoding="utf-8")
+    assert build_check.stamp_of(code) != before

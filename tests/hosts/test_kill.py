@@ -345,6 +345,22 @@ def test_a_supervisor_whose_state_file_refuses_closes_all_the_same(home) -> None
     assert any(text.startswith("bot_state.txt") for text in found.unwritten)
 
 
+def test_a_terminal_that_is_gone_stops_no_kill(home) -> None:
+    """An alert that nobody can read is no reason to leave a position open."""
+    clock = FakeClock()
+    other = SessionLock(home.bot(BOT).lock, what=WHAT, clock=clock)
+    other.acquire()
+    tries = []
+
+    def gone(text: str) -> None:
+        tries.append(text)
+        other.release()
+        raise BrokenPipeError
+
+    assert killed(home, clock=clock, tell=gone).verdict is Verdict.FLAT
+    assert len(tries) == 1
+
+
 def test_who_keeps_it_pending_is_named(home) -> None:
     """A person who must help needs to know whom to ask for what."""
     clock = FakeClock()

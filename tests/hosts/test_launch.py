@@ -616,6 +616,18 @@ def test_a_disk_that_refuses_stops_no_watch_and_no_way_out(
     assert told.count("supervisor.log") == 1
 
 
+@pytest.mark.usefixtures("door")
+def test_a_terminal_that_is_gone_costs_no_record(tmp_path) -> None:
+    """Progress cannot be shown any more: the session is watched to its end and sealed."""
+
+    def gone(_: Progress) -> None:
+        raise BrokenPipeError
+
+    home = demo(tmp_path)
+    ended = Launcher(home, FakeClock(), FakeIds(), gone, supervised=True).launch(ONE_SYMBOL)
+    assert (ended.exit_code, bool(ended.seal)) == (0, True)
+
+
 def test_an_engine_is_not_started_again_when_a_kill_cannot_be_ruled_out(
     tmp_path, door, monkeypatch
 ) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,23 @@ def test_a_job_survives_its_text(tmp_path) -> None:
     """Quotes, newlines and other scripts in a value come back as they were."""
     asked = job(tmp_path, home="a'b\"c\\d\ne ü")
     assert Job(**json.loads(asked.to_json())) == asked
+
+
+def test_the_grammar_of_addresses_is_left_out(monkeypatch) -> None:
+    """Importing it takes a second and no notebook needs it; one that was imported stays (W5)."""
+    monkeypatch.delitem(sys.modules, "rfc3987_syntax", raising=False)
+    runner.skip_grammar()
+    with pytest.raises(ImportError):
+        import_module("rfc3987_syntax")
+    loaded = types.ModuleType("rfc3987_syntax")
+    monkeypatch.setitem(sys.modules, "rfc3987_syntax", loaded)
+    runner.skip_grammar()
+    assert import_module("rfc3987_syntax") is loaded
+
+
+@pytest.mark.usefixtures("papermill")
+def test_a_refused_run_has_its_exit_code(tmp_path, capsys) -> None:
+    """What rigd refuses is told on stderr and sets the exit code, forked or started."""
+    assert runner.run(job(tmp_path, home="x")) == 0
+    assert runner.run(job(tmp_path, hom="x")) == int(ExitCode.BAD_INPUT)
+    assert "hom" in capsys.readouterr().err

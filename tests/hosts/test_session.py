@@ -70,6 +70,19 @@ LEFT_BY_OTHERS = {
     "universe_filtered.json": "rigd universe build",
     "universe.lock": "rigd universe build",
     "blocklist.txt": "rigd universe blocklist",
+    **dict.fromkeys(
+        (
+            *(
+                f"{at}trade_history_backtest.{kind}"
+                for at in ("", "backtest/")
+                for kind in ("csv", "json")
+            ),
+            *(f"{at}daily_summary_backtest.json" for at in ("", "backtest/")),
+            *(f"{at}backtest_slippage_comparison.json" for at in ("", "backtest/")),
+            *("backtest.ipynb", "backtest_plots.html"),
+        ),
+        "rigd backtest",
+    ),
     "auth_web.log": "a log-in",
     "security_users.log": "rigd users role",
     "system_users.log": "rigd users add",

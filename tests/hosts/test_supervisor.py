@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,8 @@ from rigd.hosts.supervisor import (
     is_alive,
     run_environment,
     run_notebook,
+    serve,
+    warm_parent,
 )
 from rigd.store.lease import Process, boot, born
 
@@ -264,3 +267,61 @@ def test_100_crash_cycles_leave_nothing_behind(job, monkeypatch, tmp_path) -> No
     assert here.children(recursive=True) == []
     assert here.num_fds() <= before[0] + 5
     assert here.memory_info().rss <= before[1] + 10 * 2**20
+
+
+def test_a_warm_parent_that_is_ready_may_be_asked(monkeypatch, tmp_path) -> None:
+    """It says so on its first line, and it ends when its stdin closes."""
+    child_that(monkeypatch, tmp_path, "echo ready; read x; exit 5")
+    with warm_parent(tmp_path, {"PATH": "/usr/bin:/bin"}) as parent:
+        assert parent.missing == ""
+        assert is_alive(parent.pid)
+    assert parent.wait() == 5
+
+
+def test_a_warm_parent_that_cannot_be_is_told_with_its_reason(monkeypatch, tmp_path) -> None:
+    """Runs start cold then; the reason is what it printed, or that it printed nothing."""
+    child_that(monkeypatch, tmp_path, 'echo "the address is in use"; exit 1')
+    with warm_parent(tmp_path, {}) as parent:
+        assert parent.missing == "the address is in use"
+    child_that(monkeypatch, tmp_path, "exit 1")
+    with warm_parent(tmp_path, {}) as parent:
+        assert parent.missing == "the warm parent ended at once"
+
+
+def test_a_service_ends_with_its_own_code(tmp_path) -> None:
+    """It runs where it is told to, with its own environment alone."""
+    command = ["/bin/sh", "-c", 'test "$PWD" = "$HERE" && exit 4']
+    assert serve(command, {"HERE": str(tmp_path)}, tmp_path) == 4
+
+
+def test_a_request_to_end_is_handed_to_the_service(tmp_path, monkeypatch) -> None:
+    """SIGTERM to this process ends the service; Ctrl-C reaches it by the terminal."""
+    monkeypatch.setattr(supervisor, "SERVICE_LOOK_S", 0.02)
+    go = tmp_path / "go"
+    command = ["/bin/sh", "-c", f"trap 'exit 9' TERM; touch {go}; while :; do read x; done"]
+    reading, writing = os.pipe()
+    monkeypatch.setattr(supervisor, "_interrupts", lambda: interrupts_once(go))
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        assert serve(command, {}, tmp_path) == 9
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (before, reading, writing):
+            os.close(descriptor)
+
+
+@contextmanager
+def interrupts_once(go: Path):
+    """The signals of a process that is asked to end once its child runs."""
+
+    class Received(list):
+        sent = False
+
+        def __bool__(self) -> bool:
+            if go.exists() and not self.sent:
+                self.sent = True
+                self.append(signal.SIGTERM)
+            return len(self) > 0
+
+    yield Received()

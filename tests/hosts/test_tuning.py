@@ -38,3 +38,8 @@ def test_a_bot_without_sessions_has_no_table(tmp_path, launched) -> None:
     bot = bot_of(Home(tmp_path))
     assert tuning.tables(bot) == {}
     assert tuning.rebuild(bot) == 0
+
+
+def test_a_notebook_opens_the_tables_of_a_home(launched) -> None:
+    """INVENTORY O9: the tables of the home that it is given."""
+    assert [*tuning.open_tables(str(launched[0].root))] == ["open", "mid", "close"]

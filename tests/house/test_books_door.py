@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from tests.house.tree import imported, modules, text, walk
 
 PRODUCT = modules("rigd", "widgets")
 OPENERS = {"rigd/hosts/engine_run.py", "rigd/hosts/books.py"}
 """A session's own host, and the commands that check and export."""
+WARM_PARENT = "rigd/hosts/warm_parent.py"
 SERVERS = {"http", "socketserver", "tornado", "flask", "aiohttp", "xmlrpc", "uvicorn", "fastapi"}
 
 
@@ -63,7 +65,10 @@ def test_the_ledger_reads_no_log() -> None:
 
 
 def test_nothing_from_outside_can_write_settings_or_secrets() -> None:
-    """No module answers requests but the loopback broker of tests and demos (G18)."""
+    """No module answers requests but the loopback broker of tests and demos (G18).
+
+    The warm parent is asked by this user's own processes alone, which the next test holds it to.
+    """
     found = [
         module
         for module in PRODUCT
@@ -71,4 +76,14 @@ def test_nothing_from_outside_can_write_settings_or_secrets() -> None:
         or ".listen(" in text(module)
         or "create_server(" in text(module)
     ]
-    assert found in ([], ["rigd/hosts/devserver.py"])
+    assert set(found) <= {"rigd/hosts/devserver.py", WARM_PARENT}
+
+
+def test_the_warm_parent_is_reached_from_this_machine_by_this_user() -> None:
+    """Its one socket is a Unix socket, each caller's user is looked at, and it holds no secret."""
+    code = text(WARM_PARENT)
+    sockets = re.findall(r"socket\.socket\(([^,)=]+)", code)
+    assert set(sockets) == {"socket.AF_UNIX", "fileno"}
+    assert sockets.count("socket.AF_UNIX") == 1
+    assert code.count(".accept()") == code.count("warm.is_ours(line)") == 1
+    assert not [name for name in imported(WARM_PARENT) if name.startswith("rigd.vault")]

@@ -21,6 +21,7 @@ DUTIES: dict[str, tuple[str, str]] = {
     "start_bot": ("rigd.hosts.launch", "Launcher"),
     "service_bot": ("rigd.hosts.supervisor", ""),
     "main": ("rigd.cli.app", "main"),
+    "strategy_optimizer": ("rigd.hosts.optimize.study", "run_study"),
     "env_bot": ("rigd.config.parse", "parse_env"),
     "security_bot": ("rigd.vault.security", "launch_checks"),
     "path_resolver": ("rigd.store.paths", "Home"),

@@ -82,12 +82,13 @@ def test_a_session_needs_no_research_library(module: str) -> None:
 
 
 VENDORS = {
-    "vectorbt": (),
+    "vectorbt": ("rigd/reporting/second_account.py",),
     "ofxtools": ("rigd/ledger/ofx.py",),
     "alpaca": (),
     "ib_insync": (),
     "finnhub": ("rigd/market/providers/finnhub.py",),
     "numba": ("rigd/hosts/kernels/",),
+    "optuna": ("rigd/hosts/optimize/search.py",),
     "cryptography": ("rigd/vault/",),
     "bcrypt": ("rigd/access/passwords.py",),
     "dotenv": ("rigd/config/",),

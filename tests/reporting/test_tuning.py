@@ -21,6 +21,7 @@ from rigd.reporting.tuning import (
     runs_in,
     self_check,
     table,
+    table_csv,
 )
 from tests.fakes.outputs import FakeOutputs
 from tests.reporting.journals import Writer, closed, judged, session, trade, with_settings
@@ -197,3 +198,13 @@ def test_the_self_check_passes_and_fails_on_a_wrong_table(monkeypatch: pytest.Mo
     assert (check.name, check.passed) == ("reporting.tuning", True)
     monkeypatch.setattr("rigd.reporting.tuning.table", lambda _: [])
     assert not self_check().passed
+
+
+def test_the_table_is_exported_for_spreadsheets() -> None:
+    """INVENTORY O11: a head, a line per value; no formula from a ticker, negative numbers stay."""
+    run = Run("a", "TEST", "", "0.02", 2, 1, Decimal(-6), 180_000_000, 3, 1, {"=A": 2})
+    text = table_csv([run, run._replace(session="b", mode="live")]).decode()
+    assert text.splitlines() == [
+        ",".join((*COLUMNS, "modes")),
+        "0.02,2,4,0.500000,-3,90.000000,6,2,'=A:4,TEST; live",
+    ]

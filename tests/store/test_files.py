@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rigd.core.errors import AccessError, StorageError
+from rigd.core.errors import AccessError, LogicError, StorageError
 from rigd.store import files
 from rigd.store.files import (
     SECRET_MODE,
@@ -240,3 +240,14 @@ def test_a_published_file_is_whole_and_costs_no_sync(
         files.publish(tmp_path / "lease.json", b"three")
     assert [path.name for path in tmp_path.iterdir()] == ["lease.json"]
     assert (tmp_path / "lease.json").read_bytes() == b"two"
+
+
+def test_a_new_file_never_replaces_one(tmp_path) -> None:
+    """What is there stays byte by byte, and no temporary file is left."""
+    path = tmp_path / "deep" / "a.json"
+    files.create(path, b"one", files.SECRET_MODE)
+    with pytest.raises(LogicError, match=r"must not replace .*a\.json"):
+        files.create(path, b"two")
+    assert path.read_bytes() == b"one"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["a.json"]

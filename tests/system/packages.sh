@@ -2,8 +2,8 @@
 # Install the Debian packages that the system tests use, where that may be done. Where it may not,
 # say which tests are not run, and go on.
 set -euo pipefail
-needed="strace" # names separated by blanks
-uses="the tests that look at system calls (tests/system/test_crashes.py, test_crashmatrix.py)"
+needed="strace chromium" # names separated by blanks
+uses="the tests that look at system calls (test_crashes.py, test_crashmatrix.py) and at pages (test_lab.py)"
 
 missing=""
 for package in $needed; do

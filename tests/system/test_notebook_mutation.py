@@ -1,7 +1,8 @@
-"""nbval on the committed notebook can fail: one stored number changed, and it does (JUPYTER §4)."""
+"""nbval on each committed notebook can fail: something changed, and it does (JUPYTER §4)."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,20 +14,46 @@ import pytest
 
 from rigd.config.sources import checkout
 from rigd.hosts.request import SessionRequest
+from rigd.hosts.runner import parameters_cell
+from rigd.market.sample import SAMPLE_SYMBOLS
+from tests.system.processes import run_rigd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-NOTEBOOK = "session.ipynb"
+NOTEBOOKS = sorted(path.name for path in (checkout() / "notebooks").glob("*.ipynb"))
+IGNORED = "nbval-ignore-output"
+ANOTHER_DRAW = SessionRequest(
+    overrides=(("SIMULATION_SEED", "2"), ("SLIPPAGE_STDDEV_PCT", "0.001"))
+)
+CHANGES: dict[str, tuple[str, object]] = {
+    "session.ipynb": ("request", ANOTHER_DRAW.to_json()),
+    "review.ipynb": ("symbol", SAMPLE_SYMBOLS[-1]),
+    "backtest.ipynb": ("strategy", "open"),
+    "optimize.ipynb": ("strategy", "mid"),
+    "tune.ipynb": ("home", "/nowhere"),
+}
+"""The parameter that is changed, and to what; a notebook that declares a seed needs no line."""
 
 
-def compare(folder: Path) -> tuple[int, str]:
-    """Let nbval run and compare the copy that lies in a folder, as `make test` does."""
+def changed_parameter(name: str) -> tuple[str, object]:
+    """Return a parameter of a notebook and another value for it."""
+    if name in CHANGES:
+        return CHANGES[name]
+    content = json.loads((checkout() / "notebooks" / name).read_text(encoding="utf-8"))
+    for parameter, default in parameters_cell(content).items():
+        if "seed" in parameter and isinstance(default, int):
+            return parameter, default + 1
+    pytest.fail(f"notebooks/{name} declares no seed: say in CHANGES which parameter is changed")
+
+
+def compare(path: Path) -> tuple[int, str]:
+    """Let nbval run and compare a copy, as `make test` does."""
     root = checkout()
-    command = [sys.executable, "-m", "pytest", str(folder / NOTEBOOK), "--nbval"]
+    command = [sys.executable, "-m", "pytest", str(path), "--nbval"]
     command += ["--nbval-current-env", "--nbval-sanitize-with", str(root / "tests" / "nbval.cfg")]
     command += ["-p", "no:cacheprovider", "-q"]
     done = subprocess.run(  # noqa: S603 - our own interpreter
@@ -35,23 +62,40 @@ def compare(folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture
-def copied(tmp_path: Path) -> Path:
-    """A folder with a copy of the committed notebook."""
-    source = checkout() / "notebooks" / NOTEBOOK
-    cells = nbformat.read(source, as_version=4).cells
-    if not any(cell.get("outputs") for cell in cells):
-        pytest.skip("notebooks/session.ipynb has no stored outputs yet: make notebooks")
+@pytest.fixture(params=NOTEBOOKS)
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of a committed notebook, beside no other."""
+    source = checkout() / "notebooks" / request.param
     shutil.copy(source, tmp_path)
-    return tmp_path
+    return tmp_path / request.param
 
 
-def change(folder: Path, cell_id: str, edit: Callable[[Any], None]) -> None:
-    """Change one cell of the copy."""
-    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
-    (cell,) = [cell for cell in notebook.cells if cell.id == cell_id]
-    edit(cell)
-    nbformat.write(notebook, folder / NOTEBOOK)
+def change(path: Path, wanted: Callable[[Any], bool], edit: Callable[[Any], None]) -> None:
+    """Change the first wanted code cell of a copy."""
+    notebook = nbformat.read(path, as_version=4)
+    edit(next(cell for cell in notebook.cells if cell.cell_type == "code" and wanted(cell)))
+    nbformat.write(notebook, path)
+
+
+def tags(cell: Any) -> list[str]:
+    """The tags of a cell."""
+    found: list[str] = cell.metadata.get("tags", [])
+    return found
+
+
+def shown(cell: Any) -> list[tuple[Any, str]]:
+    """Where the compared texts of a cell with digits lie: holder and key."""
+    if IGNORED in tags(cell):
+        return []
+    holders = [
+        (output.data, kind)
+        for output in cell.outputs
+        if "data" in output
+        for kind in ("text/html", "text/plain")
+        if kind in output.data
+    ]
+    holders += [(output, "text") for output in cell.outputs if output.output_type == "stream"]
+    return [(holder, key) for holder, key in holders if re.search(r"\d", holder[key])]
 
 
 def test_the_committed_notebook_agrees(copied: Path) -> None:
@@ -60,31 +104,50 @@ def test_the_committed_notebook_agrees(copied: Path) -> None:
     assert code == 0, told
 
 
-def test_another_seed_is_found(copied: Path) -> None:
-    """With another seed in the parameters cell the numbers differ and nbval fails."""
+def test_another_input_is_found(copied: Path) -> None:
+    """With another seed or input in the parameters cell the outputs differ and nbval fails."""
+    name, value = changed_parameter(copied.name)
 
     def reseed(cell: Any) -> None:
-        request = SessionRequest(
-            overrides=(("SIMULATION_SEED", "2"), ("SLIPPAGE_STDDEV_PCT", "0.001"))
-        )
-        cell.source = f"{cell.source}\nrequest = {request.to_json()!r}"
+        assert re.search(rf"^{name} = ", cell.source, re.MULTILINE)
+        cell.source = f"{cell.source}\n{name} = {value!r}"
 
-    change(copied, "parameters", reseed)
+    change(copied, lambda cell: "parameters" in tags(cell), reseed)
     code, told = compare(copied)
     assert code == 1, told
+    assert re.search(r"Cell outputs differ|Cell execution caused an exception", told)
 
 
 def test_a_changed_stored_number_is_found(copied: Path) -> None:
-    """One digit of the stored trades changed, and nbval fails on that cell alone."""
+    """One digit of a stored output changed, and nbval fails on that cell alone."""
 
     def falsify(cell: Any) -> None:
-        data = cell.outputs[0].data
-        kind = "text/html" if "text/html" in data else "text/plain"
-        data[kind] = re.sub(
-            r"\d(?=\.\d\d)", lambda digit: str(9 - int(digit[0])), data[kind], count=1
-        )
+        holder, key = shown(cell)[0]
+        holder[key] = re.sub(r"\d", lambda digit: str(9 - int(digit[0])), holder[key], count=1)
 
-    change(copied, "trades", falsify)
+    change(copied, lambda cell: bool(shown(cell)), falsify)
     code, told = compare(copied)
     assert code == 1, told
     assert "1 failed" in told
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_an_unknown_parameter_is_refused_before_the_run(tmp_path: Path, name: str) -> None:
+    """`rigd run` of any notebook ends with 2 and leaves nothing behind."""
+    ran = run_rigd(tmp_path, "run", name, "-p", "nonsense=1")
+    assert ran.code == 2
+    assert f"must be declared in notebooks/{name}, was nonsense" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_each_notebook_runs_by_papermill_from_the_command_line(tmp_path: Path, name: str) -> None:
+    """With a typed parameter it runs top to bottom, and the copy says with which."""
+    content = json.loads((checkout() / "notebooks" / name).read_text(encoding="utf-8"))
+    parameter = next(key for key, default in parameters_cell(content).items() if default == "")
+    ran = run_rigd(tmp_path, "run", name, "-p", f"{parameter}=")
+    assert ran.code == 0, ran.err
+    (copy,) = (tmp_path / "runs" / "research").glob("*.ipynb")
+    notebook = nbformat.read(copy, as_version=4)
+    assert notebook.metadata.papermill.parameters == {parameter: ""}
+    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")

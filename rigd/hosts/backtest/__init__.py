@@ -1,0 +1,1 @@
+"""The backtest host: a strategy over years of minute bars, with the session's own functions."""
