@@ -1,9 +1,9 @@
 """The talk between the bench and a peer's process: a line of JSON for each line that it is sent.
 
 A peer is started with the file of bars and the rules. It says its version when it has prepared its
-data, then answers ``run`` with the seconds of one run, its trades and PnL, and ``trades`` with
-the list of trades. What is timed is the run alone: imports, data in the peer's own form and the
-engine that each run needs anew are made before.
+data, then answers ``run`` with the processor seconds of one run, its trades and PnL, and ``trades``
+with the list of trades. What is timed is the run alone: imports, data in the peer's own form and
+the engine that each run needs anew are made before.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def serve(prepare: Callable[[work.Bars, work.Rules], Ready], version: str) -> No
     answer({"version": version, "python": sys.version.split()[0]})
     for line in sys.stdin:
         run = ready()
-        began = time.perf_counter()
+        began = time.process_time()
         fills = run()
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         if line.strip() == "trades":
             answer({"fills": [list(fill) for fill in fills]})
         else:
