@@ -83,6 +83,15 @@ LEFT_BY_OTHERS = {
         ),
         "rigd backtest",
     ),
+    **dict.fromkeys(
+        ("optimize.lock", "optimized.ipynb", "study.journal", "study.json", "trials.log"),
+        "rigd optimize",
+    ),
+    **dict.fromkeys(
+        ("sweep.json", "sweep_part.npy", "sweep_result.csv", "sweep_result.json"), "rigd sweep"
+    ),
+    "proposals.log": "rigd proposal",
+    "tuned.ipynb": "rigd run tune",
     "auth_web.log": "a log-in",
     "security_users.log": "rigd users role",
     "system_users.log": "rigd users add",
