@@ -20,6 +20,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from rigd.ledger.book import Ledger
 from rigd.store.database import open_database
 from tests.bench import goals, ours, replays
@@ -61,6 +63,7 @@ SIZES = {
 }
 SYMBOLS = 500
 PEER_SYMBOLS = 100
+SWEEP_BYTES = 32 << 20
 POSTS = 400
 POSTS_A_SAVE = 10
 
@@ -268,12 +271,18 @@ def in_turns_with(run: Callable[[], object], peer: Peer, rounds: int) -> tuple[f
 
 
 def repeated(run: Callable[[], object], times: int) -> list[float]:
-    """Return the processor time of some runs [s]; garbage is collected before, not meanwhile."""
+    """Return the processor time of some runs [s], each after the caches were filled otherwise.
+
+    Without that, ours would find its bars where its last run left them, as no peer does; garbage is
+    collected before and not meanwhile.
+    """
     sample = []
+    swept = np.ones(SWEEP_BYTES // 8)
     gc.collect()
     gc.disable()
     try:
         for _ in range(times):
+            swept += 1.0
             began = process_time()
             run()
             sample.append(process_time() - began)
