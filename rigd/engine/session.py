@@ -187,8 +187,7 @@ class Session:
         if reports := desk.watchdog.look(desk.orders.working()):
             await vigil.keep(desk, reports)
         if self.closing is not None:
-            if not self._reconciled and await self.reconcile("resume"):
-                await self._send_unsent()
+            await self._catch_up()
             await self._close_out()
             return
         self._walk_states(minute)
@@ -205,6 +204,13 @@ class Session:
                 if protection.time_is_up(desk, position, minute):
                     await protection.close_position(desk, position, minute, ExitReason.TIMEOUT)
             await protection.protect_all(desk, minute)
+
+    async def _catch_up(self) -> None:
+        """While closing: ask the broker what a gap in its stream, or a restart, kept from us."""
+        if self.desk.gap_seen or not self._reconciled:
+            reason = "gap" if self._reconciled else "resume"
+            if await self.reconcile(reason):
+                await self._send_unsent()
 
     def _refuse_to_start(self) -> None:
         """Refuse a session that has not begun while the broker is silent (SPEC §9a)."""

@@ -596,6 +596,28 @@ def test_a_closing_is_not_over_before_the_broker_was_asked() -> None:
     assert asyncio.run(table.broker.positions()) == []
 
 
+def test_a_close_that_ended_in_a_gap_of_the_stream_is_sent_again() -> None:
+    """The broker cancelled it and the message was lost: the position must not stay open."""
+    table = Table()
+    session = table.session
+    table.show(range(21))
+    table.broker.fill(table.send().intent.cl_ord_id, "100", "100")
+    table.drain()
+    session._start_closing(Closing.KILL, "test")
+    asyncio.run(session.before_minute(21))
+    (close,) = table.desk.orders.working()
+    table.broker.fill(close.intent.cl_ord_id, "40", "100")
+    table.drain()
+    table.broker.status(close.intent.cl_ord_id, OrdStatus.CANCELED, silent=True)
+    table.broker.gap()
+    table.drain()
+    table.desk.clock.advance(table.desk.clock.now() + timedelta(minutes=1))
+    asyncio.run(session.before_minute(22))
+    (again,) = table.desk.orders.working()
+    assert again.intent.cl_ord_id != close.intent.cl_ord_id
+    assert (again.intent.side, again.intent.qty) == (Side.SELL, Decimal(60))
+
+
 def test_a_closing_waits_for_a_broker_that_is_silent() -> None:
     """SPEC §9a, broker down while closing: it keeps trying."""
     table = Table()

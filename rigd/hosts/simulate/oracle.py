@@ -424,7 +424,7 @@ class Oracle:
         assert started is not None  # noqa: S101 - the first record
         entries = [order for order in account.orders.values() if order.entry]
         live = [order for order in entries if order.open or order is meant]
-        symbols = {o.intent.symbol for o in live} | set(world.venue.net_of_ours())
+        symbols = {o.intent.symbol for o in live} | {s for s, q in account.positions.items() if q}
         most = int(settings["MAX_OPEN_POSITIONS"])
         self._require(len(symbols) <= most, "I-11", f"{len(symbols)} positions of {most}")
         own = [o for o in entries if o.intent.strategy == intent.strategy]
