@@ -97,10 +97,10 @@ class Running:
         """Wait until a minute of the session is complete."""
         self._wait(f"minute {minute}", lambda: self.status().get("minute", 0) >= minute)
 
-    def ended(self) -> Ran:
+    def ended(self, seconds: float = PATIENCE_S) -> Ran:
         """Wait for the launcher's end."""
         began = time.monotonic()
-        out, err = self.process.communicate(timeout=PATIENCE_S)
+        out, err = self.process.communicate(timeout=seconds)
         return Ran(self.process.returncode, out, err, time.monotonic() - began)
 
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:

@@ -22,6 +22,7 @@ from rigd.hosts.request import SessionRequest
 from rigd.store.lease import Phase, read_lease
 from tests.system.evidence import bot_tree, read_broker_log, read_left, session_folders
 from tests.system.processes import (
+    PATIENCE_S,
     Running,
     is_running,
     processes_of,
@@ -273,7 +274,7 @@ def test_the_loop_answers_while_a_cell_computes(
     """N7, K08: 99 of 100 wakes of the engine's loop, and of its orders, take less than 250 ms."""
     home = tmp_path / "home"
     with supervised(home, COMPUTING) as running:
-        ran = running.ended()
+        ran = running.ended(4 * PATIENCE_S)  # the day alone takes 39 s
         assert ran.code == 0, ran.out + ran.err
     measured = json.loads((home / "late.json").read_text())
     assert len(measured["late"]) > 300
