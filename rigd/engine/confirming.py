@@ -6,6 +6,7 @@ SPEC §6. A status message alone never makes a message: executions do, and they 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rigd.core.money import PRICE_STEP, ZERO, money, plain
@@ -35,10 +36,13 @@ def confirm(desk: Desk) -> None:
     asked = {True: desk.settings.notify_on_fill, False: desk.settings.notify_on_exit}
     if not any(asked.values()):
         return
+    fills_of: defaultdict[str, list[FillRecorded]] = defaultdict(list)
+    for fill in desk.orders.fills():
+        fills_of[fill.cl_ord_id].append(fill)
     for order in desk.orders:
         if order.working or not order.cum_qty or not asked[order.is_entry]:
             continue
-        fills = [fill for fill in desk.orders.fills() if fill.cl_ord_id == order.intent.cl_ord_id]
+        fills = fills_of[order.intent.cl_ord_id]
         problems = "; ".join(problems_of(order, fills))
         event = UNCONFIRMED if problems else ENTRY if order.is_entry else EXIT
         text = f"{_told(order.intent, fills)}{problems and ': '}{problems}"
