@@ -11,16 +11,19 @@ BENCH_VENV := .venv-bench
 BENCHES ?=
 WORKERS ?= 2
 SEEDS ?= 300
+ROUNDS ?= 1
 REPORTS := .pytest_cache
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help session lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates honesty notebooks bench bench-core lock clean
+.PHONY: help session up lab test tests test-notebooks test-system chaos crashmatrix powerloss check gates honesty notebooks bench bench-core lock clean
 
 help:
 	@echo "make session      set up, then run one trading day on the simulated broker"
+	@echo "make up           set up, then start supervisor and control panel"
 	@echo "make lab          set up, then open JupyterLab for research on this machine"
 	@echo "make test         set up, then run every test, notebooks included"
+	@echo "make test-notebooks  nbval alone (ROUNDS=2 PYTHON=python3.13 VENV=.venv-3.13: twice, there)"
 	@echo "make check        the whole gate: format, lint, types, import contracts, tests"
 	@echo "make test-system  tests with real processes: notebooks run by papermill, kill -9"
 	@echo "make chaos        300 simulated days with faults, every invariant checked"
@@ -37,6 +40,10 @@ session: $(STAMP)
 	$(BIN)/rigd build seal --reason "make session builds what it runs"
 	$(BIN)/rigd session
 
+up: $(STAMP)
+	$(BIN)/rigd build seal --reason "make up builds what it runs"
+	$(BIN)/rigd up
+
 lab: $(STAMP)
 	$(BIN)/rigd build seal --reason "make lab builds what it runs"
 	$(BIN)/rigd lab --browser
@@ -47,12 +54,15 @@ tests: $(STAMP)
 	$(PYTEST) tests -n $(WORKERS) --dist loadfile --junitxml=$(REPORTS)/tests.xml
 
 test-notebooks: $(STAMP)
-	$(PYTEST) notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
-		--junitxml=$(REPORTS)/notebooks.xml
+	for run in $$(seq $(ROUNDS)); do \
+		$(PYTEST) notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+			--junitxml=$(REPORTS)/notebooks.xml || exit 1; \
+	done
 
 test-system: $(STAMP)
 	bash tests/system/packages.sh
 	$(PYTEST) tests/system -m system --junitxml=$(REPORTS)/system.xml
+	$(PYTEST) tests --ignore=tests/system -m system --junitxml=$(REPORTS)/long.xml
 
 chaos: $(STAMP)
 	$(BIN)/rigd chaos --seeds $(SEEDS) --jobs $(WORKERS)
@@ -79,8 +89,9 @@ notebooks: $(STAMP)
 
 bench: $(STAMP)
 	bash env/set_up_bench.sh "$(BENCH_PYTHON)" "$(BENCH_VENV)"
-	$(PYTEST) tests/bench
-	$(BIN)/python -m tests.bench $(BENCHES) --json $(REPORTS)/bench.json
+	mkdir -p $(REPORTS)
+	ended=0; $(BIN)/python -m tests.bench $(BENCHES) --json $(REPORTS)/bench.json || ended=$$?; \
+		$(PYTEST) tests/bench -m "system or not system" && exit $$ended
 
 bench-core: $(STAMP)
 	$(BIN)/python -m tests.bench core ledger

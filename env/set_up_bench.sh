@@ -32,6 +32,20 @@ fits "${python:-none}" || missing "nautilus_trader needs Python 3.12 or 3.13; na
 
 echo "set-up of the peers: $("$python" --version) in $venv, $(grep -c '^[a-z0-9].*==' "$lock") pinned packages"
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" || missing "no virtual environment could be made"
-"$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --quiet \
-	--require-hashes -r "$lock" || missing "the pinned packages could not be installed"
-touch "$venv/.installed"
+install() {
+	"$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --quiet \
+		--quiet --timeout 30 --retries 2 "$@"
+}
+
+# All at once where that can be; else one by one, so that one peer less is only one peer less.
+if install --require-hashes -r "$lock"; then
+	touch "$venv/.installed"
+	exit 0
+fi
+pins="$(mktemp -d)"
+trap 'rm -rf "$pins"' EXIT
+awk -v folder="$pins" '/^[a-z0-9]/ { name = $1; sub(/==.*/, "", name) } name { print > (folder "/" name) }' "$lock"
+for pin in "$pins"/*; do
+	install --no-deps --require-hashes -r "$pin" ||
+		echo "set-up of the peers: $(basename "$pin") could not be installed; lines of peers that need it will say so" >&2
+done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from tests import traceability
 from tests.flags import flag_name, missing_flag, under_ci
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 settings.register_profile(
     "rigd",
@@ -32,6 +33,16 @@ NARROWING = ("keyword", "lf", "deselect", "ignore", "ignore_glob", "maxfail")
 def control_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The temporary control folder of this run."""
     return tmp_path_factory.mktemp("control", numbered=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Give back the environment that a test found, whatever it ran in this process."""
+    found = dict(os.environ)
+    yield
+    if dict(os.environ) != found:
+        os.environ.clear()
+        os.environ.update(found)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,9 +65,12 @@ def _no_test_without_its_flag(
 class RunRecord:
     """Remembers how each test ended and judges the listed ones at the end of a whole run."""
 
-    def __init__(self, *, whole: bool, system: bool) -> None:
+    def __init__(
+        self, *, whole: bool, system: bool, stamp: Callable[[list[str]], None] = lambda _: None
+    ) -> None:
         self.whole = whole
         self.system = system
+        self.stamp = stamp
         self.outcomes: dict[str, str] = {}
         self.problems: list[str] = []
 
@@ -77,6 +91,9 @@ class RunRecord:
         self.problems = traceability.problems_of_run(mine, self.outcomes, strict=under_ci())
         if self.problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        failed = [node for node, outcome in self.outcomes.items() if outcome == "failed"]
+        unnamed = ["see its output"] if session.exitstatus and not failed else []
+        self.stamp([*failed, *self.problems] or unnamed)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.problems:
@@ -95,4 +112,30 @@ def pytest_configure(config: pytest.Config) -> None:
     whole = not narrowed and asked == [
         Path(traceability.SYSTEM).resolve() if system else traceability.TESTS
     ]
-    config.pluginmanager.register(RunRecord(whole=whole, system=system), "rigd-run-record")
+    record = RunRecord(whole=whole, system=system, stamp=_stamp_of(system) if whole else _no_stamp)
+    config.pluginmanager.register(record, "rigd-run-record")
+
+
+def _no_stamp(_: list[str]) -> None:
+    """A part of the suite says nothing of the code as a whole."""
+
+
+def _stamp_of(system: bool) -> Callable[[list[str]], None]:  # noqa: FBT001 - which suite
+    """Return what notes a whole run's end, bound to the code as it is now (V20)."""
+    from rigd.core.clock import SystemClock  # noqa: PLC0415 - for a whole run alone
+    from rigd.hosts import gate_stamp  # noqa: PLC0415 - as above
+    from rigd.hosts.backtest.clearance import code_digest  # noqa: PLC0415 - as above
+
+    tested = code_digest()
+
+    def stamp(failed: list[str]) -> None:
+        gate_stamp.write_stamp(
+            gate_stamp.place(),
+            "system" if system else "tests",
+            passed=not failed,
+            failed=failed,
+            code_digest=tested,
+            at=SystemClock().now(),
+        )
+
+    return stamp

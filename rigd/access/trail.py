@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rigd.store.registry import Registry
 
 WRITER = "rigd.access.trail"
+_TAIL_BYTES = 1 << 16
 
 
 class Log(StrEnum):
@@ -55,9 +56,22 @@ class Trail:
         event
             What happened, such as ``login_refused``.
         by
-            The user who did it or tried to; as typed for one that does not exist.
+            The user who did it or tried to; blank for one that does not exist.
         fields
             What else belongs to it; never a password, a token or a session's id.
         """
+        self.append(log, self.line(event, by=by, **fields))
+
+    def line(self, event: str, *, by: str, **fields: object) -> str:
+        """Return a row as text, for `append` later; the parameters are those of `note`."""
         row = {"timestamp": iso(self._clock.now()), "event": event, "by": by, **fields}
-        self._registry.append_line(log.value, json.dumps(row, sort_keys=True), writer=WRITER)
+        return json.dumps(row, sort_keys=True)
+
+    def append(self, log: Log, line: str) -> None:
+        """Append a row that `line` made."""
+        self._registry.append_line(log.value, line, writer=WRITER)
+
+    def holds(self, log: Log, line: str) -> bool:
+        """Tell whether a row is among the last 64 KiB of its log."""
+        path = self._registry.path(log.value)
+        return path.exists() and line.encode() in path.read_bytes()[-_TAIL_BYTES:].splitlines()

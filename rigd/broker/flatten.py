@@ -14,9 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from rigd.core.errors import (
-    BrokerError,
     OrderRejected,
-    OutcomeUnknown,
     RateLimited,
     RigdError,
     Unavailable,
@@ -170,7 +168,7 @@ class Flattener:
         try:
             await self._connect()
             await self._cancel(await self._ask(self._broker.open_orders))
-        except RigdError as error:
+        except Exception as error:  # noqa: BLE001 - as in `_attempt`
             await self._lose(error)
 
     async def _attempt(self) -> bool:
@@ -178,7 +176,7 @@ class Flattener:
         try:
             await self._connect()
             return await self._round()
-        except RigdError as error:
+        except Exception as error:  # noqa: BLE001 - no fault of an adapter may end an emergency close
             await self._lose(error)
             return False
 
@@ -186,18 +184,23 @@ class Flattener:
         if self._way is None:
             self._way = await self._open()
 
-    async def _lose(self, error: RigdError) -> None:
+    async def _lose(self, error: Exception) -> None:
         """Give the way to the account up: the next attempt opens a new one."""
         self._note(error)
         self._flat_since = None
-        await self.close()
+        try:
+            await self.close()
+        except Exception as unclosed:  # noqa: BLE001 - a way that does not close is given up too
+            self._note(unclosed)
 
     async def close(self) -> None:
         """Close the way to the account."""
         way, self._way = self._way, None
         if way is not None:
-            await way.broker.close()
-            way.give_back()
+            try:
+                await way.broker.close()
+            finally:
+                way.give_back()
 
     async def _round(self) -> bool:
         still_open = await self._clear_orders()
@@ -235,7 +238,7 @@ class Flattener:
                 await self._ask(partial(self._broker.cancel, order.cl_ord_id))
             except Unavailable:
                 raise
-            except BrokerError as error:
+            except Exception as error:  # noqa: BLE001 - one order's fault must not keep the rest open
                 self._note(error)
                 continue
             self.outcome.cancels += 1
@@ -288,7 +291,9 @@ class Flattener:
         except OrderRejected as error:
             del self._unsettled[position.symbol]
             self._note(error)
-        except OutcomeUnknown as error:
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - what became of it is looked up; the rest is closed
             self._note(error)
         return cl_ord_id
 
@@ -339,8 +344,9 @@ class Flattener:
     def _current(self) -> bool:
         return self._broker.capabilities.authoritative_lookup
 
-    def _note(self, error: RigdError) -> None:
-        self.outcome.problem = error.message
+    def _note(self, error: Exception) -> None:
+        told = error.message if isinstance(error, RigdError) else f"{type(error).__name__}: {error}"
+        self.outcome.problem = told
 
     def _alert(self) -> None:
         now = self._clock.monotonic()

@@ -7,12 +7,15 @@ latched kill switch, 5 killed, 6 a record was changed, 7 interrupted.
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from rigd.core.errors import ExitCode, RigdError
+
+INTERRUPTED_BY_TYPER = 130
+"""With this code, and without a word, typer ends a command that was interrupted."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,9 +37,15 @@ blocklist_app = typer.Typer(no_args_is_help=True, help="Symbols that no universe
 universe_app.add_typer(blocklist_app, name="blocklist")
 build_app = typer.Typer(no_args_is_help=True, help="Check and seal what is launched.")
 proposal_app = typer.Typer(no_args_is_help=True, help="Approve, activate and undo proposals.")
+deploy_app = typer.Typer(no_args_is_help=True, help="Install and start the service, no root.")
+app.add_typer(deploy_app, name="deploy")
 app.add_typer(build_app, name="build")
 app.add_typer(proposal_app, name="proposal")
 app.add_typer(config_app, name="config")
+keys_app = typer.Typer(no_args_is_help=True, help="Exchange the key of the secrets.")
+app.add_typer(keys_app, name="keys")
+alerts_app = typer.Typer(no_args_is_help=True, help="Try the channels of alerts.")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(risk_app, name="risk")
 app.add_typer(defense_app, name="defense")
@@ -46,7 +55,28 @@ app.add_typer(universe_app, name="universe")
 app.add_typer(users_app, name="users")
 
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="In small letters.")]
+Run = Annotated[bool, typer.Option("--run", help="Take the steps; they are printed alone else.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+PanelPort = Annotated[
+    int | None,
+    typer.Option("--port", help="The panel's port on this machine; without it PORT of env/.env."),
+]
+HealthPort = Annotated[
+    int, typer.Option("--health-port", help="/health and /metrics; 0 for any free port.")
+]
+PanelAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--panel-address",
+        help="Where the panel listens, not IP of env/.env; beyond loopback with a certificate.",
+    ),
+]
+Certificate = Annotated[
+    Path | None, typer.Option("--certificate", help="The panel's certificate with its chain, PEM.")
+]
+CertificateKey = Annotated[
+    Path | None, typer.Option("--certificate-key", help="Its key, PEM, mode 600.")
+]
 
 
 @app.command()
@@ -219,7 +249,7 @@ def sweep(
         list[str] | None,
         typer.Option(metavar="KEY=a,b|lo:hi:step", help="A key with its values; repeatable."),
     ] = None,
-    data: Annotated[str, typer.Option(help="Folder of bar files.")] = "",
+    data: Annotated[str, typer.Option(help="Folder of bar files; the sample without it.")] = "",
     start: Annotated[str, typer.Option(help="First exchange day, YYYY-MM-DD.")] = "",
     end: Annotated[str, typer.Option(help="Last exchange day; the first one without it.")] = "",
     symbols: Annotated[str, typer.Option(help="Such as SPY,IBM; every one without it.")] = "",
@@ -233,6 +263,10 @@ def sweep(
     entries: Annotated[
         int, typer.Option(help="Entries of a symbol a day; more than 1 re-enters, 0 has no limit.")
     ] = 1,
+    portfolio: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option("--portfolio", help="One account for all symbols: ranked pool and all caps."),
+    ] = False,
     by: Annotated[str, typer.Option(help="What the best are ranked by, such as pnl.")] = "pnl",
     jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
     cluster: Annotated[str, typer.Option(help="Address of a Dask scheduler.")] = "",
@@ -253,6 +287,7 @@ def sweep(
             bar_stamp=bar_stamp,
             changes=changes or [],
             entries_a_day=entries,
+            portfolio=portfolio,
             by=by,
             jobs=jobs,
             cluster=cluster,
@@ -276,6 +311,62 @@ def doctor(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     import rigd.cli.doctor as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.run(as_json=as_json))
+
+
+@app.command()
+def up(
+    port: PanelPort = None,
+    health_port: HealthPort = 8080,
+    no_panel: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--no-panel", help="Start no control panel.")
+    ] = False,
+    on_schedule: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option(
+            "--on-schedule",
+            help="Let Start arm the schedule in the TEST profile too, instead of a session now.",
+        ),
+    ] = False,
+    speed: Annotated[
+        float,
+        typer.Option(help="Market seconds per second of the sample; 0 is as fast as possible."),
+    ] = 600.0,
+    panel_address: PanelAddress = None,
+    certificate: Certificate = None,
+    certificate_key: CertificateKey = None,
+) -> None:
+    """Be the bot's supervisor: panel, schedule, sessions, health; Ctrl-C closes and ends it."""
+    import rigd.cli.up as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.run(
+            port=port,
+            health_port=health_port,
+            with_panel=not no_panel,
+            on_schedule=on_schedule,
+            speed=speed,
+            address=panel_address,
+            certificate=certificate,
+            certificate_key=certificate_key,
+        )
+    )
+
+
+@app.command()
+def health(
+    detailed: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--detailed", help="Each part and each service.")
+    ] = False,
+    server: Annotated[  # noqa: FBT002 - a switch
+        bool, typer.Option("--server", help="Answer on a port until interrupted.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="With --server: the port; 0 for any.")] = 8080,
+    as_json: Json = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Tell how the bot is, from its files; exit code 0 while it is well."""
+    import rigd.cli.up as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.health(detailed=detailed, server=server, port=port, as_json=as_json))
 
 
 @app.command("test")
@@ -367,6 +458,54 @@ def powerloss(
     _finish(command.powerloss(session=session, images=images, out=out))
 
 
+@deploy_app.command("install")
+def deploy_install(
+    run: Run = False,  # noqa: FBT002 - a switch
+    port: PanelPort = None,
+    health_port: HealthPort = 8080,
+    panel_address: PanelAddress = None,
+    certificate: Certificate = None,
+    certificate_key: CertificateKey = None,
+) -> None:
+    """Link the user units of supervisor and JupyterLab, and let them outlive the log-in."""
+    import rigd.cli.deploy as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(
+        command.install(
+            really=run,
+            port=port,
+            health_port=health_port,
+            address=panel_address,
+            certificate=certificate,
+            certificate_key=certificate_key,
+        )
+    )
+
+
+@deploy_app.command("start")
+def deploy_start(run: Run = False) -> None:  # noqa: FBT002 - a switch
+    """Start the service and show it."""
+    import rigd.cli.deploy as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.start(really=run))
+
+
+@deploy_app.command("docker")
+def deploy_docker(run: Run = False) -> None:  # noqa: FBT002 - a switch
+    """Build and start the container: not root, read-only, with a health check."""
+    import rigd.cli.deploy as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.docker(really=run))
+
+
+@deploy_app.command("status")
+def deploy_status() -> None:
+    """Tell whether the service is installed and would run after a start of the machine."""
+    import rigd.cli.deploy as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.status())
+
+
 @build_app.command("check")
 def build_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check files, configuration, chart of accounts and schema, as every launch does."""
@@ -417,12 +556,83 @@ def config_set(
     _finish(command.change(changes, reason))
 
 
+@config_app.command("import")
+def config_import(
+    file: Annotated[str, typer.Argument(help="config.yaml of the bot of document stability.")] = "",
+    environment: Annotated[
+        str, typer.Option(help="Its exported environment, a file or - for standard input.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+    run: Run = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Take over settings and mail of an older bot; tells first where each old name goes."""
+    import rigd.cli.migration as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.run(file, environment, reason, take=run))
+
+
+@config_app.command("encrypt")
+def config_encrypt(
+    file: Annotated[str, typer.Argument(help="A settings file; - reads standard input.")] = "-",
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+    *,
+    fernet: Annotated[
+        bool, typer.Option(help="It is a Fernet token; ENCRYPTION_KEY of env/.env opens it.")
+    ] = False,
+) -> None:
+    """Seal a whole settings text, byte for byte, with a new key; audited."""
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.encrypt(file, reason, fernet=fernet))
+
+
+@config_app.command("decrypt")
+def config_decrypt(
+    reason: Annotated[str, typer.Option(help="Why; goes into the log of key uses.")] = "",
+) -> None:
+    """Print the sealed settings, byte for byte; who asked is on record."""
+    import rigd.cli.settings as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.decrypt(reason))
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+) -> None:
+    """Exchange the key and seal every secret anew, in one switch; a running session goes on."""
+    import rigd.cli.keys as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.rotate(reason))
+
+
+@alerts_app.command("test")
+def alerts_test() -> None:
+    """Send a trial alert to each channel that is set up, and say what came of it."""
+    import rigd.cli.alerts as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.test())
+
+
 @ledger_app.command("check")
 def ledger_check(as_json: Json = False) -> None:  # noqa: FBT002 - a switch
     """Check the books: balances, lots, chain."""
     import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
 
     _finish(command.check(as_json=as_json))
+
+
+@ledger_app.command("gains")
+def ledger_gains(
+    year: Annotated[int | None, typer.Option(help="Of lots that were closed in it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; beside the books without it.")
+    ] = None,
+) -> None:
+    """Write the realised gains lot by lot, for a tax filing."""
+    import rigd.cli.books as command  # noqa: PLC0415 - keeps `rigd --help` light
+
+    _finish(command.gains(year, out))
 
 
 @ledger_app.command("export")
@@ -747,6 +957,10 @@ def optimize(
     in_notebook: Annotated[  # noqa: FBT002 - a switch
         bool, typer.Option("--notebook", help="Run notebooks/optimize.ipynb by papermill.")
     ] = False,
+    scheduled: Annotated[  # noqa: FBT002 - a switch
+        bool,
+        typer.Option("--scheduled", help="Once a session and strategy, for a timer; takes --data."),
+    ] = False,
     parameters: Annotated[
         list[str] | None,
         typer.Option("-p", metavar="NAME=VALUE", help="A notebook's parameter; repeatable."),
@@ -759,6 +973,9 @@ def optimize(
     """
     import rigd.cli.optimize as command  # noqa: PLC0415 - keeps `rigd --help` light
 
+    if scheduled:
+        _finish(command.scheduled(data))
+        return
     request = command.request_of(
         strategy=strategy,
         method=method,
@@ -854,5 +1071,13 @@ def main() -> None:
         sys.stderr.write(f"error: {error.strerror or error}{name}\nnext: rigd doctor\n")
         sys.exit(int(ExitCode.ERROR))
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(int(ExitCode.INTERRUPTED))
+        _end_interrupted()
+    except SystemExit as end:
+        if end.code == INTERRUPTED_BY_TYPER:
+            _end_interrupted()
+        raise
+
+
+def _end_interrupted() -> NoReturn:
+    sys.stderr.write("interrupted\n")
+    sys.exit(int(ExitCode.INTERRUPTED))

@@ -1,4 +1,4 @@
-"""``rigd ledger check|export|recount``: the books."""
+"""``rigd ledger check|export|gains|recount``: the books."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ def export(form: str, out: Path | None) -> int:
     path = out or bot.home.bot(bot.identity).ledgers / f"{bot.identity}.{form}"
     replace(path, content)
     say(f"{len(content)} bytes written to {path}")
+    say_next("rigd ledger check")
+    return int(ExitCode.OK)
+
+
+def gains(year: int | None, out: Path | None) -> int:
+    """Write the realised gains lot by lot: holding period, term, possible wash sales."""
+    bot = open_bot_of(open_home())
+    if out:
+        _refuse_inside(bot.home, out)
+    content = books.export_gains(bot, year)
+    span = str(year) if year else "all"
+    ledgers = bot.home.bot(bot.identity).ledgers
+    path = out or ledgers / f"{bot.identity}_realised_gains_{span}.csv"
+    replace(path, content)
+    rows = content.count(b"\n") - 1
+    say(f"{rows} closed lot(s) written to {path}")
+    say("wash_sale says 'possible' at a loss with another entry of the symbol within 30 days;")
+    say("nothing is disallowed: have it judged with all of the owner's accounts")
     say_next("rigd ledger check")
     return int(ExitCode.OK)
 

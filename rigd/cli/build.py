@@ -7,6 +7,7 @@ from rigd.core.errors import ExitCode
 from rigd.hosts import operator
 from rigd.hosts.bot import build_checks, is_provisioned
 from rigd.hosts.build_check import SEAL
+from rigd.hosts.gate_stamp import refuse_after_failure
 
 
 def check(*, as_json: bool) -> int:
@@ -25,7 +26,11 @@ def check(*, as_json: bool) -> int:
 def seal(reason: str) -> int:
     """Seal the build that lies there."""
     home = open_home()
-    profile = open_bot_of(home).profile.value if is_provisioned(home) else ""
+    profile = ""
+    if is_provisioned(home):
+        bot = open_bot_of(home)
+        profile = bot.profile.value
+        refuse_after_failure(bot.settings, "a seal of changed code")
     done = operator.seal_build(home, reason, CLOCK, profile=profile)
     say("the build is sealed" if done else "the same build was sealed before")
     say_next("rigd build check", "rigd session")

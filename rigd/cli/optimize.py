@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rigd.cli.console import CLOCK, open_bot_of, open_home, say, say_json, say_next
+from rigd.access.roles import Action
+from rigd.cli.console import CLOCK, open_bot_of, open_home, proved, say, say_json, say_next
 from rigd.cli.session import pairs_of
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.hosts import operator_audit
 from rigd.hosts.optimize.notebooks import run_notebook
 from rigd.hosts.optimize.proposals import propose
 from rigd.hosts.optimize.request import StudyRequest, day_of, names_of
+from rigd.hosts.optimize.scheduled import run_due
 from rigd.hosts.optimize.study import run_study
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def request_of(
 def run(request: StudyRequest, *, proposes: bool, user: str, as_json: bool) -> int:
     """Run a study, or take up one that was interrupted, with a progress line."""
     bot = open_bot_of(open_home())
+    # asked before the search, which may take hours
+    who, verified = proved(bot.home, user, Action.PROPOSE) if proposes else ("", False)
     try:
         found = run_study(bot, request, CLOCK, on_trial=_Progress())
     except KeyboardInterrupt:
@@ -80,7 +84,7 @@ def run(request: StudyRequest, *, proposes: bool, user: str, as_json: bool) -> i
     else:
         _tell(found)
     if proposes:
-        _propose(bot, found, user or operator_audit.name())
+        _propose(bot, found, who, verified=verified)
     elif not as_json:
         say_next("rigd optimize … --propose --user NAME" if found["approvable"] else "more days")
     return int(ExitCode.OK)
@@ -95,6 +99,17 @@ def in_notebook(request: StudyRequest, pairs: Sequence[str], *, proposes: bool, 
     stamp = f"notebook_{CLOCK.now():%Y%m%dT%H%M%SZ}"
     say(f"executed: {run_notebook(bot, NOTEBOOK, parameters, stamp)}")
     say_next("open it in JupyterLab; rigd proposal list")
+    return int(ExitCode.OK)
+
+
+def scheduled(data: str) -> int:
+    """Run the studies that are due since the last session; return 0 also when none is."""
+    made = run_due(open_bot_of(open_home()), CLOCK, data)
+    for copy in made:
+        say(f"executed: {copy}")
+    if not made:
+        say("every study since the last session was made")
+    say_next("rigd proposal list")
     return int(ExitCode.OK)
 
 
@@ -165,8 +180,8 @@ def _tell(study: Mapping[str, Any]) -> None:
     say("approvable" if study["approvable"] else "not approvable")
 
 
-def _propose(bot: Bot, study: Mapping[str, Any], user: str) -> None:
-    made = propose(bot, study, user, CLOCK)
+def _propose(bot: Bot, study: Mapping[str, Any], user: str, *, verified: bool) -> None:
+    made = propose(bot, study, user, CLOCK, verified=verified)
     say(f"proposal {made.version} by {user}: nothing is changed before another person approves")
     say_next(f"rigd proposal show {made.version}")
 

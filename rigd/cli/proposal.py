@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rigd.cli.console import CLOCK, open_bot_of, open_home, say, say_json, say_next
+from rigd.access.roles import Action
+from rigd.cli.console import CLOCK, open_bot_of, open_home, proved, say, say_json, say_next
 from rigd.core.errors import ExitCode
-from rigd.hosts import operator_audit
 from rigd.hosts.optimize import proposals
+from rigd.hosts.optimize.proposals import UNVERIFIED
 
 if TYPE_CHECKING:
     from rigd.hosts.optimize.proposals import Proposal
@@ -40,14 +41,16 @@ def show(version: int, *, as_json: bool) -> int:
         say(f"  {'yes' if row['holds'] else 'NO '}  {row['rule']}: {row['found']} ({row['limit']})")
     for row in proposal.history:
         reason = f": {row['reason']}" if row["reason"] else ""
-        say(f"  {row['at']} {row['action']} by {row['by']}, hash {row['hash'][:16]}{reason}")
+        who = proposals.told(row)
+        say(f"  {row['at']} {row['action']} by {who}, hash {row['hash'][:16]}{reason}")
     return int(ExitCode.OK)
 
 
 def approve(version: int, user: str, reason: str) -> int:
     """Approve a proposal as another person than the proposer."""
     bot = open_bot_of(open_home())
-    say(_line(proposals.approve(bot, version, _user(user), reason, CLOCK)))
+    who, verified = proved(bot.home, user, Action.APPROVE_PROPOSAL)
+    say(_line(proposals.approve(bot, version, who, reason, CLOCK, verified=verified)))
     say_next(f"rigd proposal activate {version}")
     return int(ExitCode.OK)
 
@@ -55,14 +58,16 @@ def approve(version: int, user: str, reason: str) -> int:
 def reject(version: int, user: str, reason: str) -> int:
     """Reject a proposal."""
     bot = open_bot_of(open_home())
-    say(_line(proposals.reject(bot, version, _user(user), reason, CLOCK)))
+    who, verified = proved(bot.home, user, Action.APPROVE_PROPOSAL)
+    say(_line(proposals.reject(bot, version, who, reason, CLOCK, verified=verified)))
     return int(ExitCode.OK)
 
 
 def activate(version: int, user: str) -> int:
     """Put an approved proposal into the settings."""
     bot = open_bot_of(open_home())
-    say(_line(proposals.activate(bot, version, _user(user), CLOCK)))
+    who, verified = proved(bot.home, user, Action.APPROVE_PROPOSAL)
+    say(_line(proposals.activate(bot, version, who, CLOCK, verified=verified)))
     say_next("rigd config show", f"rigd proposal rollback {version} --reason '…'")
     return int(ExitCode.OK)
 
@@ -70,21 +75,20 @@ def activate(version: int, user: str) -> int:
 def roll_back(version: int, user: str, reason: str) -> int:
     """Restore the values from before an active proposal."""
     bot = open_bot_of(open_home())
-    say(_line(proposals.roll_back(bot, version, _user(user), reason, CLOCK)))
+    who, verified = proved(bot.home, user, Action.APPROVE_PROPOSAL)
+    say(_line(proposals.roll_back(bot, version, who, reason, CLOCK, verified=verified)))
     say_next("rigd config show")
     return int(ExitCode.OK)
 
 
-def _user(user: str) -> str:
-    return user or operator_audit.name()
-
-
 def _line(proposal: Proposal) -> str:
     mark = "approvable" if proposal.content["approvable"] else "not approvable"
-    approver = f", approved by {proposal.approver}" if proposal.approver else ""
+    approver = ""
+    if proposal.approver:
+        approver = f", approved by {proposals.told(proposal.approving)}"
     return (
         f"proposal {proposal.version} of {proposal.content['strategy']}: {proposal.status} "
-        f"[{mark}], by {proposal.proposer}{approver}, hash {proposal.hash[:16]}"
+        f"[{mark}], by {proposals.told(proposal.proposing)}{approver}, hash {proposal.hash[:16]}"
     )
 
 
@@ -96,6 +100,7 @@ def _fields(proposal: Proposal) -> dict[str, object]:
         "approvable": proposal.content["approvable"],
         "proposed_by": proposal.proposer,
         "approved_by": proposal.approver,
+        "unverified": [row["action"] for row in proposal.history if UNVERIFIED in row],
         "hash": proposal.hash,
         "changes": [list(change) for change in proposal.changes],
         "history": [dict(row) for row in proposal.history],

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import sys
 from typing import TYPE_CHECKING
 
+from rigd.access.directory import users_of
 from rigd.access.roles import Role
-from rigd.cli.console import CLOCK, open_home, say, say_next
+from rigd.cli.console import CLOCK, open_home, read_password, say, say_next
 from rigd.core.errors import ConfigError, ExitCode
+from rigd.hosts.keys import rotate_for_users
 from rigd.hosts.operator_audit import name as console
-from rigd.hosts.users import users_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,14 +67,16 @@ def add(name: str, role: str) -> int:
         If the role is unknown, the first user is no admin, or name or password are refused.
     """
     wanted = _role(role)
-    with users_of(open_home(), CLOCK) as users:
+    home = open_home()
+    with users_of(home, CLOCK) as users:
         if users.nobody and wanted is not Role.ADMIN:
             msg = f"the first user must be an admin, was to be a {wanted}"
             raise ConfigError(msg, fix=f"rigd users add {name} --role admin")
         if users.nobody:
-            users.register(users.offer_registration(), name, _password())
+            users.register(users.offer_registration(), name, read_password(new=True))
         else:
-            users.add(name, wanted, _password(), by=console())
+            users.add(name, wanted, read_password(new=True), by=console())
+    rotate_for_users(home, CLOCK)
     say(f"{name} is a {wanted} now")
     say_next("rigd users list")
     return int(ExitCode.OK)
@@ -105,14 +106,16 @@ def reset(name: str) -> int:
 
     def change(users: Users) -> None:
         token = users.offer_reset(name, by=console())
-        users.reset(name, token, _password())
+        users.reset(name, token, read_password(new=True))
 
     return _changed(change, f"{name} has a new password; open sessions ended")
 
 
 def _changed(change: Callable[[Users], None], done: str) -> int:
-    with users_of(open_home(), CLOCK) as users:
+    home = open_home()
+    with users_of(home, CLOCK) as users:
         change(users)
+    rotate_for_users(home, CLOCK)
     say(done)
     say_next("rigd users list")
     return int(ExitCode.OK)
@@ -123,14 +126,3 @@ def _role(text: str) -> Role:
         msg = f"a role must be one of {', '.join(Role)}, was {text!r}"
         raise ConfigError(msg)
     return Role(text)
-
-
-def _password() -> str:
-    """Return a password: typed twice without an echo, or the one line of a pipe."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("password: ")
-    if getpass.getpass("again: ") != first:
-        msg = "the two passwords must be the same, they differ"
-        raise ConfigError(msg, fix="type it again")
-    return first

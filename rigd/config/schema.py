@@ -443,13 +443,22 @@ class Settings(BaseModel):
         CloseMode.MOMENTUM, "Whether close follows the move or fades it", group=STRATEGY
     )
     short_type_open: ShortType = key(
-        ShortType.DISABLED, "Short side of the open strategy; LongPut only at IBKR", group=STRATEGY
+        ShortType.DISABLED,
+        "Short side of the open strategy; LongPut only at IBKR",
+        group=STRATEGY,
+        boot_only=True,
     )
     short_type_mid: ShortType = key(
-        ShortType.DISABLED, "Short side of the mid strategy; LongPut only at IBKR", group=STRATEGY
+        ShortType.DISABLED,
+        "Short side of the mid strategy; LongPut only at IBKR",
+        group=STRATEGY,
+        boot_only=True,
     )
     short_type_close: ShortType = key(
-        ShortType.DISABLED, "Short side of the close strategy; LongPut only at IBKR", group=STRATEGY
+        ShortType.DISABLED,
+        "Short side of the close strategy; LongPut only at IBKR",
+        group=STRATEGY,
+        boot_only=True,
     )
     trading_trailing_stop_pct: Real = key(
         0.02,

@@ -31,6 +31,22 @@ def replace_environment(variables: Mapping[str, str]) -> None:
     os.environ.update(variables)
 
 
+def take_variable(name: str) -> str:
+    """Return a variable and remove it: what this process starts later does not inherit it.
+
+    Parameters
+    ----------
+    name
+        The variable.
+
+    Returns
+    -------
+    str
+        Its value; blank when it is not set.
+    """
+    return os.environ.pop(name, "")
+
+
 def rigd_home(variables: Mapping[str, str] | None = None) -> Path:
     """Return the folder that holds ``env/`` and ``runs/``, absolute.
 

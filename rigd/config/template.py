@@ -1,4 +1,4 @@
-"""The commented templates of ``.env_bot``, generated from the schema.
+"""The commented templates of ``.env_bot`` and ``.env``, generated from their schemas.
 
 To refresh one: ``python -m rigd.config.template .env_bot.template > env/.env_bot.template``.
 """
@@ -13,6 +13,7 @@ from typing import get_args
 from annotated_types import Ge, Gt, Le, Lt
 
 from rigd import __version__
+from rigd.config import env_file
 from rigd.config.fields import as_text
 from rigd.config.schema import Settings, marks
 
@@ -60,13 +61,15 @@ def text_of(name: str) -> str:
     Parameters
     ----------
     name
-        ``.env_bot.template``, ``.env_bot.template-test`` or ``.env_bot.test``.
+        ``.env_bot.template``, ``.env_bot.template-test``, ``.env_bot.test`` or ``.env.template``.
 
     Returns
     -------
     str
         The text of the file.
     """
+    if name == ".env.template":
+        return env_file.template()
     test = name != ".env_bot.template"
     names = [key for key in Settings.model_fields if test or not marks(key)["test_only"]]
     parts = ["\n".join(f"# {line}" for line in (*_HEADS[name], *_FORM)) + "\n"]
@@ -83,7 +86,7 @@ _FORM = (
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the generated files."""
+    """Return the names of the generated files of ``.env_bot``."""
     return tuple(_HEADS)
 
 

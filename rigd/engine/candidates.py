@@ -10,6 +10,7 @@ twice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rigd.config.strategies import TRIGGER_KEYS
@@ -20,6 +21,7 @@ from rigd.core.money import ZERO, notional
 from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import Candidate, Direction, Verdict
 from rigd.engine import sending
+from rigd.engine.asking import ASKED, CONFIRMATION, Question, Reply
 from rigd.engine.short_side import Instrument, instrument_of
 from rigd.enhancements.chain import decide
 from rigd.enhancements.contract import FilterView
@@ -121,16 +123,116 @@ async def _try(desk: Desk, candidate: Candidate) -> bool:
     if any(row.outcome in _TURNED_DOWN for row in rows) or _meant(desk, candidate):
         return False
     checks: list[Check] = []
-    admitted = _admit(desk, candidate, checks)
-    if admitted is None:
+    approved = _approve(desk, candidate, checks)
+    if approved is None:
         return False
-    bought, approval = admitted
+    if desk.settings.trade_confirmation_required:
+        return _ask(desk, candidate, *approved)
+    return await _send(desk, candidate, *approved, checks)
+
+
+async def _send(
+    desk: Desk,
+    candidate: Candidate,
+    bought: Candidate,
+    approval: Approval,
+    checks: list[Check],
+) -> bool:
+    """Take an approved candidate through the last door to the broker; True when it is there."""
+    if not _passes_door(desk, candidate, bought, approval, checks):
+        return False
+    checks.append(_check(Stage.RISK, approval.verdict))
     intent = _intent(desk, candidate, bought, approval, checks)
     order = await sending.send(desk, intent)
     if order.status is OrdStatus.REJECTED and not order.cum_qty:
         _refused(desk, candidate, order)
         return False
     return True
+
+
+async def answered(desk: Desk, minute: int) -> None:
+    """Do what the operator said about the entries that wait, in the order of their signals.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    minute
+        The minute that is complete.
+    """
+    for key, asked in list(desk.recorder.facts.asked.items()):
+        candidate, operator = desk.waiting.get(key), desk.operator
+        if candidate is None or operator is None:
+            _no(desk, asked, "cut_off_while_it_waited")
+            continue
+        if not desk.entries_allowed:
+            _no(desk, asked, "no_new_risk")
+        elif minute + 1 >= desk.runner(asked.strategy).plan.entry_end:
+            _no(desk, asked, "window_over")
+        else:
+            reply = operator.reply(_question_number(desk, candidate))
+            if reply is Reply.YES:
+                await _confirmed(desk, candidate)
+            elif reply is not Reply.WAITS:
+                _no(desk, asked, reply.value)
+
+
+def give_up(desk: Desk) -> None:
+    """Turn every entry down that still waits: the session is over."""
+    for asked in list(desk.recorder.facts.asked.values()):
+        _no(desk, asked, "session_over")
+
+
+def _ask(desk: Desk, candidate: Candidate, bought: Candidate, approval: Approval) -> bool:
+    """Put an entry that everything else admits to the operator; False when nobody can be asked."""
+    operator = desk.operator
+    number = _question_number(desk, candidate)
+    question = Question(
+        number=number,
+        strategy=candidate.strategy,
+        symbol=bought.symbol,
+        side=bought.direction.entry_side.value,
+        qty=approval.qty,
+        price=bought.reference_price,
+    )
+    if operator is None or not operator.ask(question):
+        verdict = Verdict(allow=False, rule=CONFIRMATION, reason="not_asked")
+        _turned_down(desk, candidate, [], Stage.ROUTER, Outcome.BLOCKED, verdict)
+        return False
+    desk.waiting[candidate.strategy, candidate.symbol, candidate.minute] = candidate
+    measured = f"{question.side} {question.qty} {question.symbol}"
+    _judged(desk, candidate, Outcome.ALLOWED, Check(Stage.ROUTER, ASKED, "asked", measured))
+    return True
+
+
+async def _confirmed(desk: Desk, candidate: Candidate) -> None:
+    """Ask filters and risk once more, at the marks of now, and send."""
+    _settle(desk, candidate)
+    desk.obey()
+    candidate = replace(candidate, reference_price=desk.mark(candidate.symbol))
+    checks: list[Check] = []
+    approved = _approve(desk, candidate, checks)
+    if approved is not None:
+        checks.append(Check(Stage.ROUTER, CONFIRMATION, Reply.YES.value, ""))
+        await _send(desk, candidate, *approved, checks)
+
+
+def _no(desk: Desk, asked: CandidateJudged, reason: str) -> None:
+    key = (asked.strategy, asked.symbol, asked.minute)
+    if (candidate := desk.waiting.get(key)) is not None:
+        _settle(desk, candidate)
+    row = replace(asked, outcome=Outcome.BLOCKED, rule=CONFIRMATION, reason=reason)
+    desk.recorder.record(row)
+
+
+def _settle(desk: Desk, candidate: Candidate) -> None:
+    desk.waiting.pop((candidate.strategy, candidate.symbol, candidate.minute), None)
+    if desk.operator is not None:
+        desk.operator.settle(_question_number(desk, candidate))
+
+
+def _question_number(desk: Desk, candidate: Candidate) -> str:
+    return desk.order_id(candidate.strategy, candidate.symbol, candidate.minute, "asked")
 
 
 def _refused(desk: Desk, candidate: Candidate, order: Order) -> None:
@@ -182,7 +284,7 @@ def _candidate_of(intent: OrderIntent) -> Candidate:
     )
 
 
-def _admit(
+def _approve(
     desk: Desk, candidate: Candidate, checks: list[Check]
 ) -> tuple[Candidate, Approval] | None:
     """Ask every filter and rule in order, up to the first no; the yeses go to `checks`.
@@ -215,6 +317,17 @@ def _admit(
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.BLOCKED, approval)
         return None
     checks.extend(_check(Stage.RISK, warning) for warning in approval.warnings)
+    return bought, approval
+
+
+def _passes_door(
+    desk: Desk,
+    candidate: Candidate,
+    bought: Candidate,
+    approval: Approval,
+    checks: list[Check],
+) -> bool:
+    """Ask the last door, which counts what it is asked: once for each order; a no is on record."""
     door = desk.door.admit(
         symbol=bought.symbol,
         qty=approval.qty,
@@ -230,9 +343,7 @@ def _admit(
     if not door.verdict.allow:
         desk.meet(Emergency.INVALID_ORDER, door.verdict.reason)
         _turned_down(desk, candidate, checks, Stage.RISK, Outcome.REJECTED, door.verdict)
-        return None
-    checks.append(_check(Stage.RISK, approval.verdict))
-    return bought, approval
+    return door.verdict.allow
 
 
 def _check(stage: Stage, verdict: Verdict) -> Check:
@@ -269,8 +380,8 @@ def _gate(desk: Desk, strategy: str) -> Verdict | None:
         return Verdict(allow=False, rule="strategy_toggle", reason="switched_off")
     if desk.watchdog.too_old():
         return Verdict(allow=False, rule="decision_age", reason="decision_too_old")
-    if desk.settings.trade_confirmation_required:
-        return Verdict(allow=False, rule="trade_confirmation", reason="no_operator_to_confirm")
+    if desk.settings.trade_confirmation_required and desk.operator is None:
+        return Verdict(allow=False, rule=CONFIRMATION, reason="no_operator_to_confirm")
     return None
 
 
@@ -284,8 +395,9 @@ def _meant(desk: Desk, candidate: Candidate) -> bool:
 
 
 def _entered(desk: Desk, runner: Runner, symbol: str) -> bool:
-    """One entry per symbol: a strategy's own working or filled entry is no candidate any more."""
-    return any(
+    """One entry per symbol: what waits, works or was filled is no candidate any more."""
+    asked = desk.recorder.facts.asked
+    return any(key[:2] == (runner.name, symbol) for key in asked) or any(
         symbol in (order.intent.asked, order.intent.symbol)
         and order.intent.strategy == runner.name
         and (order.working or order.cum_qty > 0)

@@ -61,7 +61,7 @@ class CommandReader:
         self._interval_s = interval_s
         self._next_read = float("-inf")
         self._asked: list[CommandObeyed] = []
-        self._failed: list[tuple[BaseException, str]] = []
+        self._failed: list[tuple[BaseException, str, bool]] = []
         self._seen: FlagSeen | None = None
         self._lock = threading.Lock()
 
@@ -72,13 +72,21 @@ class CommandReader:
                 CommandObeyed(command=command, source=source, signed=False, by="process", why=why)
             )
 
-    def report(self, error: BaseException, context: str) -> None:
-        """Take in an exception that nobody caught, from any thread; the session fails by it."""
-        with self._lock:
-            self._failed.append((error, context))
+    def report(self, error: BaseException, context: str, *, fatal: bool = True) -> None:
+        """Take in an exception that nobody caught, from any thread.
 
-    def failures(self) -> list[tuple[BaseException, str]]:
-        """Return and forget the exceptions that nobody caught."""
+        Parameters
+        ----------
+        error, context
+            What, and where it escaped.
+        fatal
+            Whether the session fails by it; an error of somebody else's cell is recorded alone.
+        """
+        with self._lock:
+            self._failed.append((error, context, fatal))
+
+    def failures(self) -> list[tuple[BaseException, str, bool]]:
+        """Return and forget the exceptions that nobody caught; each with whether it is fatal."""
         if not self._failed:
             return []
         with self._lock:

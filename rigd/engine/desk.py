@@ -16,7 +16,8 @@ from rigd.core.ids import client_order_id
 from rigd.core.money import price_from_float
 from rigd.core.orders import Purpose
 from rigd.core.ports import Alerts, Broker, Feed
-from rigd.core.values import Bar, BotIdentity, SessionDay
+from rigd.core.values import Bar, BotIdentity, Candidate, SessionDay
+from rigd.engine.asking import Operator
 from rigd.engine.orders import Order, OrderBook
 from rigd.engine.portfolio import Portfolio, Position
 from rigd.engine.recorder import Recorder
@@ -94,6 +95,10 @@ class Desk:
         Compares with the broker, for the reason given.
     save_defense
         Puts the state of defense mode on disk.
+    operator
+        Who confirms entries; None where nobody watches, as in a replay at full speed.
+    waiting
+        The candidates that wait for the operator, by strategy, symbol and minute.
     """
 
     identity: BotIdentity
@@ -128,6 +133,8 @@ class Desk:
     data_down: bool = False
     collared: bool = False
     save_defense: Callable[[], None] = lambda: None
+    operator: Operator | None = None
+    waiting: dict[tuple[str, str, int], Candidate] = field(default_factory=dict)
     meet: Callable[[Emergency, str], Response] = _nobody_meets
     reconcile: Callable[[str], Awaitable[object]] = _nobody_reconciles
     save_latch: Callable[[], None] = lambda: None

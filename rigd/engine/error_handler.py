@@ -1,7 +1,8 @@
 """Turn exceptions into records with the seven fields of document 050.
 
-Timestamp is the journal entry's; the other six are here. Writing them to ``error_tracebacks.log``
-and ``unresolved_orders.log``, redacted, is reporting's part.
+Timestamp is the journal entry's; the other six are here, without what looks like a secret: the
+journal goes into backups. Writing them to ``error_tracebacks.log`` and ``unresolved_orders.log`` is
+reporting's part.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import PurePath
 from rigd.core.emergencies import Emergency
 from rigd.core.errors import RigdError, error_type_of
 from rigd.core.events import ErrorCaptured
+from rigd.core.redaction import redact
 from rigd.core.values import SelfCheck
 
 TRACE_LIMIT = 4000
@@ -100,4 +102,4 @@ def _trace(error: BaseException) -> str:
         f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
     ]
-    return "\n".join((*frames, f"{type(error).__name__}: {error}"))[-TRACE_LIMIT:]
+    return redact("\n".join((*frames, f"{type(error).__name__}: {error}")))[-TRACE_LIMIT:]

@@ -5,8 +5,10 @@ trailing stop) and the target (the nearer of target and VWAP touch) rest at the 
 that cancels itself. When a level moved, its order is replaced. Where the broker has trailing stops
 of its own and the trail is a plain fraction, the stop is left to it with the same numbers: it is
 replaced only when the trail tightens or the position grows. A broker that refuses one is not asked
-for another in that symbol; the engine trails itself from the same minute on. At the time exit the
-group is cancelled first and the position closed at market, so that nothing can close it twice.
+for another in that symbol; the engine trails itself from the same minute on. Where no stop rests at
+the broker, because it takes none or refused ours, the engine holds it: a bar that crossed the level
+ends the position at market. At the time exit the group is cancelled first and the position closed
+at market, so that nothing can close it twice.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from rigd.core.money import PRICE_STEP, ZERO, level_from_float
 from rigd.core.orders import OrdStatus, OrdType, Purpose
 from rigd.core.values import ExitReason
 from rigd.engine import sending
+from rigd.engine.portfolio import Track
 from rigd.strategy.exits import levels
 from rigd.strategy.trailing import (
     average_range,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
     from rigd.engine.desk import Desk
     from rigd.engine.orders import Order
-    from rigd.engine.portfolio import Position, Track
+    from rigd.engine.portfolio import Position
     from rigd.strategy.exits import ExitRules
 
 MINUTE = timedelta(minutes=1)
@@ -199,6 +202,46 @@ def time_is_up(desk: Desk, position: Position, minute: int) -> bool:
     return position.unwanted or minute >= desk.runner(position.strategy).plan.window.exit_minute
 
 
+def stop_is_hit(desk: Desk, position: Position) -> bool:
+    """Tell whether a bar since the entry crossed a stop that no broker holds.
+
+    Parameters
+    ----------
+    desk
+        The session's desk.
+    position
+        What is held.
+
+    Returns
+    -------
+    bool
+        False while a stop of the position rests at the broker, or may: that one decides.
+    """
+    if desk.orders.working(Purpose.STOP, position.symbol):
+        return False
+    plan = desk.runner(position.strategy).plan
+    rules, sign = plan.rules, position.direction.sign
+    entered, entry = _entered(desk, position), float(position.entry_price)
+    track = Track()
+    for bar in desk.bars.get(position.symbol, ()):
+        if bar.minute >= entered:
+            left = plan.window.exit_minute - bar.minute
+            peak = higher(sign, entry, track.best)
+            reach = average_range(track.ranges, rules.atr_period)
+            stop, _ = levels(sign, entry, peak, math.nan, left, reach, rules)
+            if stop > 0.0 and sign * ((bar.low if sign > 0 else bar.high) - stop) <= 0.0:
+                return True
+            track.best = follow(sign, track.best, bar.high, bar.low)
+        if not math.isnan(rules.atr_mult):
+            observe_range(track.ranges, bar, rules.atr_period)
+    return False
+
+
+def _entered(desk: Desk, position: Position) -> int:
+    """Return the minute of a position's entry."""
+    return (position.entry_time - desk.day.open) // MINUTE
+
+
 async def _protect(desk: Desk, position: Position, minute: int, label: str) -> None:
     if desk.orders.working(Purpose.EXIT, position.symbol):
         return
@@ -245,7 +288,7 @@ def _up_to_date(desk: Desk, position: Position, rules: ExitRules) -> Track:
     track, bars = position.track, desk.bars.get(position.symbol, [])
     if track.seen == len(bars):
         return track
-    entered = (position.entry_time - desk.day.open) // MINUTE
+    entered = _entered(desk, position)
     ranged = not math.isnan(rules.atr_mult)
     sign = position.direction.sign
     for bar in islice(bars, track.seen, None):
@@ -278,6 +321,10 @@ async def _rest(
         if current is not None:
             await sending.cancel(desk, current, "level switched off")
         return
+    stop = purpose is Purpose.STOP
+    ord_type = _ord_type(stop=stop, trails=trail is not None)
+    if ord_type not in desk.broker.capabilities.ord_types:
+        return
     price = level_from_float(level)
     if current is not None and (current.in_doubt or _says(current, price, position.qty, trail)):
         return
@@ -295,7 +342,6 @@ async def _rest(
         qty = await _closable(desk, position)
         if qty <= ZERO:
             return
-    stop = purpose is Purpose.STOP
     sent = await sending.send(
         desk,
         OrderIntent(
@@ -306,7 +352,7 @@ async def _rest(
             direction=position.direction,
             side=position.direction.exit_side,
             qty=qty,
-            ord_type=_ord_type(stop=stop, trails=trail is not None),
+            ord_type=ord_type,
             limit_price=None if stop else price,
             stop_price=price if stop else None,
             trail_fraction=trail,

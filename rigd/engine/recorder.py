@@ -28,6 +28,7 @@ from rigd.core.events import (
 )
 from rigd.core.lifecycle import BotState, RiskMode
 from rigd.core.orders import Purpose
+from rigd.engine.asking import ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,7 @@ class Facts:
         self.signals: dict[str, set[tuple[str, int]]] = {}
         self.judged: dict[tuple[str, str, int], list[CandidateJudged]] = {}
         self.rejected: dict[str, set[str]] = {}
+        self.asked: dict[tuple[str, str, int], CandidateJudged] = {}
         self.windows: set[str] = set()
         self.closed_windows: set[str] = set()
         self.checks: set[str] = set()
@@ -84,6 +86,10 @@ class Facts:
         if isinstance(record, CandidateJudged):
             key = (record.strategy, record.symbol, record.minute)
             self.judged.setdefault(key, []).append(record)
+            if record.rule == ASKED:
+                self.asked[key] = record
+            elif record.outcome is not Outcome.ALLOWED:
+                self.asked.pop(key, None)
             if record.outcome is Outcome.REJECTED:
                 self.rejected.setdefault(record.strategy, set()).add(record.symbol)
             if record.direction is not None:
@@ -92,6 +98,7 @@ class Facts:
             if record.purpose is Purpose.ENTRY:
                 signal = (record.asked, record.signal_minute)
                 self.signals.setdefault(record.strategy, set()).add(signal)
+                self.asked.pop((record.strategy, *signal), None)
         elif isinstance(record, StateChanged):
             self.state = record.state
             if record.state is BotState.UPDATING:

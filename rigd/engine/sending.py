@@ -21,6 +21,7 @@ from rigd.core.events import CancelIntent, RiskModeChanged
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import ZERO, round_down
 from rigd.core.orders import CancelAck, ExecType, Fill, Gap, OrderSnapshot
+from rigd.core.redaction import redact
 from rigd.engine.confirming import confirm
 from rigd.engine.error_handler import captured
 
@@ -89,12 +90,14 @@ async def transmit(desk: Desk, order: Order) -> None:
         else:
             snapshot = await desk.broker.submit(order.request())
     except OrderRejected as error:
-        desk.recorder.record(desk.orders.rejection_of(order, f"{error.code}: {error.text}"))
+        told = redact(f"{error.code}: {error.text}")
+        desk.recorder.record(desk.orders.rejection_of(order, told))
     except _NOTHING_LEFT as error:
-        desk.recorder.record(desk.orders.rejection_of(order, str(error), evidence=NOT_SENT))
+        told = redact(str(error))
+        desk.recorder.record(desk.orders.rejection_of(order, told, evidence=NOT_SENT))
         record_error(desk, error, order.intent.strategy, f"order {order.intent.cl_ord_id}")
     except BrokerError as error:
-        desk.recorder.record(desk.orders.doubt_about(order, str(error)))
+        desk.recorder.record(desk.orders.doubt_about(order, redact(str(error))))
         record_error(desk, error, order.intent.strategy, f"order {order.intent.cl_ord_id}")
     else:
         update = desk.orders.update_for(snapshot, "ack")

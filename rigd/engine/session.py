@@ -41,6 +41,7 @@ from rigd.core.lifecycle import (
 from rigd.core.orders import Purpose
 from rigd.core.values import ExitReason, MarketSlice
 from rigd.engine import candidates, pipeline, protection, recovery, sending, vigil
+from rigd.engine.comparison import Comparison
 from rigd.engine.error_handler import event_of
 from rigd.engine.portfolio import STALE_EXIT, minute_start
 from rigd.engine.updating import Updating
@@ -122,6 +123,7 @@ class Session:
             for window in (runner.plan.window for runner in desk.runners)
             for step in (window.start, window.analysis_end, window.breakout_end, window.end)
         ]
+        self._comparison = Comparison(desk)
         self._unsent: list[Order] = []
         self._watched = -1
         self._next_step = -1
@@ -150,9 +152,7 @@ class Session:
         desk.collared = desk.recorder.facts.collared
         self._take_up_defense()
         self._unsent = await recovery.settle_unanswered(desk)
-        if await self.reconcile("resume" if desk.recorder.facts.resumed else "start"):
-            await self._send_unsent()
-        else:
+        if not await self._agree("resume" if desk.recorder.facts.resumed else "start"):
             self._refuse_to_start()
         if desk.kill_switch.tripped and desk.recorder.facts.tripped is None:
             self._record_latch()
@@ -191,9 +191,10 @@ class Session:
             await self._close_out()
             return
         self._walk_states(minute)
+        if self._reconciled:
+            await self._comparison.look()
         if desk.gap_seen or desk.recorder.facts.risk_mode is RiskMode.REDUCING:
-            if await self.reconcile("gap"):
-                await self._send_unsent()
+            await self._agree("gap")
             if not self._reconciled:
                 return
         if not desk.orders.idle:
@@ -203,14 +204,14 @@ class Session:
             for position in list(desk.portfolio.positions.values()):
                 if protection.time_is_up(desk, position, minute):
                     await protection.close_position(desk, position, minute, ExitReason.TIMEOUT)
+                elif protection.stop_is_hit(desk, position):
+                    await protection.close_position(desk, position, minute, ExitReason.STOP_LOSS)
             await protection.protect_all(desk, minute)
 
     async def _catch_up(self) -> None:
         """While closing: ask the broker what a gap in its stream, or a restart, kept from us."""
         if self.desk.gap_seen or not self._reconciled:
-            reason = "gap" if self._reconciled else "resume"
-            if await self.reconcile(reason):
-                await self._send_unsent()
+            await self._agree("gap" if self._reconciled else "resume")
 
     def _refuse_to_start(self) -> None:
         """Refuse a session that has not begun while the broker is silent (SPEC §9a)."""
@@ -273,6 +274,8 @@ class Session:
         desk.watchdog.decide()
         if self.closing is None:
             await pipeline.run(desk, slice_)
+            if desk.recorder.facts.asked:
+                await candidates.answered(desk, slice_.minute)
         else:
             pipeline.step(desk, slice_)
         await self._guard_loss(slice_)
@@ -305,12 +308,12 @@ class Session:
             The last record of the session.
         """
         desk = self.desk
+        candidates.give_up(desk)
         await sending.drain(desk)
         outcome = None
         for _ in range(LAST_ATTEMPTS):
-            outcome = await self.reconcile("end")
+            outcome = await self._agree("end")
             if outcome is not None:
-                await self._send_unsent()
                 break
         agreed = outcome is not None and outcome.agreed
         flat = desk.portfolio.flat and desk.orders.idle and agreed
@@ -351,8 +354,11 @@ class Session:
 
     def obey(self) -> None:
         """Take in the strongest command that has arrived, and what failed outside the session."""
-        for error, context in self._commands.failures():
-            self.fail(error, context)
+        for error, context, fatal in self._commands.failures():
+            if fatal:
+                self.fail(error, context)
+            else:
+                sending.record_error(self.desk, error, "", context)
         record = self._commands.due()
         if record is not None:
             self._take_command(record)
@@ -362,15 +368,24 @@ class Session:
             self.desk.alerts.raise_alert("test_mode", text, critical=False)
             self.desk.recorder.sync()
 
-    def watch_supervisor(self, *, silent: bool) -> None:
-        """Take no new risk while the supervisor that started us is silent; exits go on (K09)."""
+    def watch_supervisor(self, *, silent: bool, why: str = "") -> None:
+        """Take no new risk while the supervisor that started us is silent; exits go on (K09).
+
+        Parameters
+        ----------
+        silent
+            Whether it is, or nobody acknowledges a critical alert (FAULTS X10).
+        why
+            What is told; blank where it is the supervisor.
+        """
         desk = self.desk
         if self.closing is not None or silent is self._unwatched:
             return
         self._unwatched = silent
         desk.entries_allowed = not silent
         if silent:
-            sending.suspend(desk, "the supervisor is silent: exits only until it is back")
+            text = why or "the supervisor is silent: exits only until it is back"
+            sending.suspend(desk, text)
         else:
             desk.gap_seen = True
 
@@ -441,6 +456,13 @@ class Session:
 
     def _nothing_open(self) -> bool:
         return self.desk.portfolio.flat and self.desk.orders.idle
+
+    async def _agree(self, reason: str) -> Reconciled | None:
+        """Reconcile, and only then send what a crash kept from being sent."""
+        outcome = await self.reconcile(reason)
+        if outcome is not None:
+            await self._send_unsent()
+        return outcome
 
     async def _send_unsent(self) -> None:
         """Send what a crash kept from being sent; an entry only while new risk is allowed."""

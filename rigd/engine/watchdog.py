@@ -38,9 +38,6 @@ JUMP_S = 2.0
 CLOCK_TOLERANCE = timedelta(seconds=2)
 """How far the broker's time may be from ours [seconds] (FAULTS T02)."""
 
-DECISION_S = 5.0
-"""A decision older than this is not sent any more [seconds] (FAULTS T03)."""
-
 FILL_TIMEOUT = timedelta(minutes=3)
 """A market order that works for longer without a fill misses one."""
 
@@ -85,11 +82,15 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchLimits:
-    """How long each part may be silent: BROKER_OUTAGE_S, MARKET_DATA_STALE_S, LEASE_S."""
+    """How long each part may be silent, and how old the data of a decision may be when it is sent.
+
+    BROKER_OUTAGE_S, MARKET_DATA_STALE_S, LEASE_S and STALE_QUOTE_S.
+    """
 
     broker_outage: timedelta
     data_silent: timedelta
     lease_s: float
+    decision_s: float
 
 
 def limits_of(settings: Settings) -> WatchLimits:
@@ -98,6 +99,7 @@ def limits_of(settings: Settings) -> WatchLimits:
         broker_outage=timedelta(seconds=settings.broker_outage_s),
         data_silent=timedelta(seconds=settings.market_data_stale_s),
         lease_s=float(settings.lease_s),
+        decision_s=float(settings.stale_quote_s),
     )
 
 
@@ -142,7 +144,7 @@ class Watchdog:
         self._told: set[str] = set()
 
     def set_limits(self, settings: Settings) -> None:
-        """Replace BROKER_OUTAGE_S, MARKET_DATA_STALE_S and API_RETRY_LIMIT."""
+        """Replace BROKER_OUTAGE_S, MARKET_DATA_STALE_S, STALE_QUOTE_S and API_RETRY_LIMIT."""
         self._limits = limits_of(settings)
         self._line.set_retry_limit(settings.api_retry_limit)
 
@@ -151,15 +153,15 @@ class Watchdog:
         self._last_bar = at
 
     def decide(self) -> None:
-        """Note that the decisions of a slice begin now."""
+        """Note that the decisions of a slice begin now: its data are new."""
         self._decided = self._control.monotonic()
 
     def too_old(self) -> bool:
-        """Tell whether a live slice's decisions were overtaken by a stall (FAULTS T03)."""
+        """Tell whether a live slice's decisions are too old to send (FAULTS T03, T04)."""
         # The bars of a file replay do not age: a slow machine must not change its trades.
         if self._connection is None:
             return False
-        return not self._control.monotonic() - self._decided <= DECISION_S
+        return not self._control.monotonic() - self._decided <= self._limits.decision_s
 
     def look(self, working: Collection[Order] = ()) -> list[HealthReport]:
         """Return what changed since the last look, and outages that last a minute longer.
@@ -275,6 +277,7 @@ def self_check(settings: Settings) -> SelfCheck:
         "MARKET_DATA_STALE_S": settings.market_data_stale_s,
         "LEASE_S": settings.lease_s,
         "HEARTBEAT_INTERVAL_S": settings.heartbeat_interval_s,
+        "STALE_QUOTE_S": settings.stale_quote_s,
     }
     wrong = [key for key, seconds in times.items() if not 0.0 < seconds < float("inf")]
     if not settings.heartbeat_interval_s < settings.lease_s:

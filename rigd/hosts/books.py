@@ -5,33 +5,33 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rigd.core.errors import ConfigError, Problem, RigdError, TamperError
 from rigd.core.money import plain
-from rigd.ledger import beancount, ofx, tables
+from rigd.ledger import exports, realised_gains, tables
 from rigd.ledger.book import Ledger
 from rigd.ledger.chart import find
 from rigd.ledger.verify import verify
 from rigd.store import manifest
-from rigd.store.database import open_database
+from rigd.store.database import backup_database, open_database, open_for_reading
 from rigd.store.files import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from rigd.hosts.bot import Bot
     from rigd.ledger.statement import Statement
 
 
-FORMATS: dict[str, Callable[[Statement], bytes]] = {
-    "ofx": ofx.render,
-    "beancount": lambda statement: beancount.render(statement).encode(),
+FORMATS: Mapping[str, Callable[[Statement], bytes]] = {
+    **exports.FORMS,
     "csv": lambda statement: _owned_csv(statement).encode(),
-    "json": lambda statement: tables.to_json(statement).encode(),
 }
-"""Every form of export."""
+"""Every form of export; a line of the table says whose it is."""
 
 
 def open_books(bot: Bot) -> Ledger:
@@ -70,6 +70,45 @@ def check_books(bot: Bot) -> tuple[list[Problem], list[tuple[str, str]]]:
         return [], list(facts(ledger))
 
 
+def validate_copy(bot: Bot) -> str:
+    """Check a copy of the actual books with the bot's own settings, for a dry run.
+
+    Parameters
+    ----------
+    bot
+        Of a dry run; its actual books are copied, never opened to write.
+
+    Returns
+    -------
+    str
+        What was found, for people.
+
+    Raises
+    ------
+    TamperError
+        If the copy does not check out.
+    LedgerError
+        If the books are another bot's or account's.
+    """
+    live = bot.home.live
+    ledger_db = live.bot(bot.identity).ledger_db
+    if not ledger_db.exists():
+        return "there are no actual books yet"
+    make_folder(bot.home.runs)
+    with TemporaryDirectory(prefix=".books-", dir=bot.home.runs) as work:
+        copy = Path(work) / ledger_db.name
+        with closing(open_for_reading(ledger_db)) as source:
+            backup_database(source, copy)
+        account = replace(bot, home=live).account
+        database = open_database(copy)
+        with closing(Ledger(database, identity=str(bot.identity), account=account)) as ledger:
+            problems, (txn, _) = ledger.check(), ledger.head
+    if problems:
+        msg = f"a dry run needs sound actual books, found {len(problems)} problem(s) in a copy"
+        raise TamperError(msg, problems=problems, fix="rigd ledger check")
+    return f"a copy of the actual books checks out: {txn} transactions"
+
+
 def facts(ledger: Ledger) -> tuple[tuple[str, str], ...]:
     """Return balances and head of the books as names and values."""
     balances = tuple(
@@ -85,6 +124,14 @@ def export_books(bot: Bot, form: str) -> bytes:
     refuse_lost_books(bot)
     with closing(open_books(bot)) as ledger:
         return render(ledger, form)
+
+
+def export_gains(bot: Bot, year: int | None) -> bytes:
+    """Return the realised gains lot by lot as CSV, of one year or of all."""
+    refuse_lost_books(bot)
+    with closing(open_books(bot)) as ledger:
+        found = realised_gains.realised_gains(ledger.statement(), year)
+    return realised_gains.to_csv(found).encode()
 
 
 def render(ledger: Ledger, form: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from rigd.config.demo import demo_env_text, demo_identity
 from rigd.config.env_file import EnvFile, parse_env_file
@@ -13,18 +13,17 @@ from rigd.config.lines import decode
 from rigd.config.parse import override, parse_env
 from rigd.config.release import require_version
 from rigd.config.schema import Settings
+from rigd.config.sources import environment
 from rigd.core.values import BotIdentity, Profile, SelfCheck
 from rigd.hosts import build_check
 from rigd.ledger.entries import ACCOUNT_ID_MAX, AccountInfo
-from rigd.store.files import SECRET_MODE, LocalFiles
+from rigd.store.files import SECRET_MODE, LocalFiles, read_plain
 from rigd.store.paths import Home
+from rigd.vault.given import given_key
 from rigd.vault.keys import KeyRing, lstat_modes
 from rigd.vault.provision import provision
 from rigd.vault.secrets import ENV_BOT, IDENTITY, SecretStore
 from rigd.vault.security import check_launch
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLAINTEXT = ".env_bot"
 """A TEST profile may keep its settings readable in ``env/.env_bot``; production never."""
@@ -93,9 +92,20 @@ def env_door(home: Home) -> LocalFiles:
     return LocalFiles(home.env, mode=SECRET_MODE)
 
 
+def mounts() -> str:
+    """Return the table of this process's mounts."""
+    return Path("/proc/self/mounts").read_text(encoding="utf-8")
+
+
 def keyring(home: Home) -> KeyRing:
-    """Return the key of a home; loose file modes are refused."""
-    return KeyRing(env_door(home), lstat_modes(home.env))
+    """Return the key of a home, or the one handed to this process; loose file modes are refused."""
+    given = given_key(
+        environment(),
+        read=lambda path: read_plain(Path(path)),
+        mode_of=lambda path: Path(path).lstat().st_mode,
+        mounts=mounts,
+    )
+    return KeyRing(env_door(home), lstat_modes(home.env), given=given)
 
 
 def is_provisioned(home: Home) -> bool:
@@ -239,15 +249,41 @@ def read_settings(home: Home, source: str, version_file: Path) -> Settings:
         If the settings are malformed or of another version.
     """
     settings = parse_env(read_text(home, source), source=f"env/{source}")
-    if _env_file(env_door(home)).debug:
+    if env_file(home).debug:
         settings = override(settings, DEBUG, source="DEBUG of env/.env")
     require_version(settings, version_file.read_text(encoding="utf-8"), source=f"env/{source}")
     return settings
 
 
+def encryption_key(home: Home) -> str:
+    """Return ENCRYPTION_KEY of ``env/.env``: what older versions' tokens open with."""
+    return env_file(home).encryption_key.get_secret_value()
+
+
 def build_checks(bot: Bot) -> tuple[SelfCheck, ...]:
     """Return what the build check says about launching a bot."""
     return build_check.checks(bot.home, bot.identity, bot.settings)
+
+
+def env_file(home: Home) -> EnvFile:
+    """Return what ``env/.env`` says; its defaults without one.
+
+    Parameters
+    ----------
+    home
+        Whose.
+
+    Returns
+    -------
+    EnvFile
+        Validated.
+
+    Raises
+    ------
+    ConfigError
+        If a line of it is wrong; no value is shown.
+    """
+    return _env_file(env_door(home))
 
 
 def _env_file(files: LocalFiles) -> EnvFile:

@@ -6,8 +6,10 @@ It is written by whoever holds the bot's launch lock: the launcher or supervisor
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from rigd.core.errors import StorageError
 from rigd.core.lifecycle import BotState, check_step
 from rigd.store.registry import Registry
 
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
     from rigd.store.paths import Home
 
 WRITER = "rigd.hosts.bot_state"
+
+
+def read_state(home: Home) -> BotState | None:
+    """Return what the file says; None when it is missing or holds no state."""
+    with suppress(StorageError, ValueError), Registry(home) as registry:
+        return BotState(registry.read("bot_state.txt").decode("ascii", "replace").strip())
+    return None
 
 
 class BotStateFile:
@@ -30,6 +39,11 @@ class BotStateFile:
         self._home = home
         self._last = ""
 
+    @property
+    def state(self) -> BotState | None:
+        """What was published last through this object; None before anything was."""
+        return BotState(self._last) if self._last else None
+
     def write(self, text: str) -> None:
         """Publish a state; one that is published already, or is no state, changes nothing."""
         if text == self._last or text not in set(BotState):
@@ -39,7 +53,7 @@ class BotStateFile:
         self._last = text
 
     def step(self, state: BotState) -> None:
-        """Publish the next state of a first start.
+        """Publish the next state, as the table has it.
 
         Raises
         ------

@@ -10,11 +10,15 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rigd.store.files import SECRET_MODE, publish, remove
+from rigd.core.errors import StorageError
+from rigd.store.files import SECRET_MODE, publish, read_plain, remove
 from rigd.store.lease import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_MOST_BYTES = 1 << 16
 
 
 def genesis(account: str) -> str:
@@ -61,8 +65,8 @@ def port_of(log: Path) -> int | None:
         The loopback port.
     """
     try:
-        held = json.loads(log.with_suffix(".json").read_bytes())
+        held = json.loads(read_plain(log.with_suffix(".json"), _MOST_BYTES))
         owner = Process(pid=int(held["pid"]), born=int(held["born"]), boot=str(held["boot"]))
         return int(held["port"]) if owner.lives else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StorageError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -27,16 +27,19 @@ from rigd.core.errors import (
 from rigd.core.events import Command, NoteMade, SessionClosed, SessionStarted
 from rigd.core.money import ZERO, notional, plain
 from rigd.core.readings import RiskFree
+from rigd.core.redaction import redact
 from rigd.core.values import SelfCheck
 from rigd.engine import watchdog
 from rigd.engine.api_trail import ApiTrail
 from rigd.engine.broker_line import BrokerLine
 from rigd.enhancements.contract import Sources
-from rigd.hosts import finishing, records, replay, uncaught, wiring
+from rigd.hosts import books, finishing, launch_ticket, records, replay, uncaught, wiring
 from rigd.hosts.bot import build_checks, env_door, keyring
+from rigd.hosts.confirmations import Confirmations
 from rigd.hosts.fundamentals import online_fundamentals
 from rigd.hosts.kill_access import KillAccess, leave_access
 from rigd.hosts.latch import begin_states, read_defense, read_latch, save_latch, state_text
+from rigd.hosts.notifying import Notifier, setup_of
 from rigd.hosts.pinning import PinnedCode
 from rigd.hosts.plan import make_plan
 from rigd.hosts.projections import Projections
@@ -49,6 +52,7 @@ from rigd.ledger.book import Ledger
 from rigd.ledger.chart import CASH
 from rigd.ledger.verify import self_check as ledger_check
 from rigd.market.fundamentals import DayCache
+from rigd.reporting.alerts import AlertFold, Silence
 from rigd.reporting.broker_api import ApiSession, BrokerApiLog
 from rigd.reporting.status import Live, PositionLine, status_document
 from rigd.reporting.tuning import self_check as tuning_check
@@ -74,11 +78,14 @@ if TYPE_CHECKING:
     from rigd.engine.session import Session
     from rigd.hosts.bot import Bot
     from rigd.hosts.finishing import Finished
+    from rigd.hosts.launch_ticket import Ticket
     from rigd.hosts.request import SessionRequest
     from rigd.hosts.wiring import Plan
     from rigd.risk.defense_mode import DefenseState
     from rigd.risk.kill_switch import LatchState
     from rigd.store.journal import FileJournal
+
+UNHEARD = "a critical alert is not acknowledged: exits only until it is"
 
 
 class EngineRun:
@@ -96,6 +103,8 @@ class EngineRun:
         The way to a simulated exchange in another process; without one the run opens the bot's own.
     plan
         What the request amounts to, where it was checked already.
+    ticket
+        The launch ticket that was redeemed; None in research.
     """
 
     def __init__(
@@ -106,7 +115,9 @@ class EngineRun:
         ids: IdSource,
         link: Link | None = None,
         plan: Plan | None = None,
+        ticket: Ticket | None = None,
     ) -> None:
+        launch_ticket.admit(bot, request, ticket)
         self._bot = bot
         self._request = request
         self._clock = clock
@@ -116,6 +127,7 @@ class EngineRun:
         )
         self._tree = bot.home.bot(bot.identity)
         self.place = records.place_of(self._tree, self.plan.day.day)
+        launch_ticket.require_session(ticket, self.place.folder.name)
         self._flags = flags = ControlFolder(bot.home.control, clock, ids)
         self.commands = wiring.command_reader(flags, clock, self.plan.settings, flags.take_tests)
         self._registry = Registry(
@@ -134,6 +146,7 @@ class EngineRun:
         self._began = clock.monotonic()
         self._next_beat = self._next_status = float("-inf")
         self._on_close = ExitStack()
+        self._notifier: Notifier | None = None
         self._trail = ApiTrail()
         self._api_log = BrokerApiLog(self._registry, self._api_session())
 
@@ -227,7 +240,7 @@ class EngineRun:
         self._note_kernel({
             "exit_code": int(code),
             "error_type": type(error).__name__,
-            "message": str(error),
+            "message": redact(str(error)),
             "fix": error.fix if isinstance(error, RigdError) else "",
         })
 
@@ -239,7 +252,7 @@ class EngineRun:
                 keep_version(env_door(self._bot.home), self.plan.inverse_etfs)
             dry_run_log = self._open_dry_run_log()
             self._projections = Projections(
-                self._journal, ledger, self._registry, self._key(), dry_run_log
+                self._journal, ledger, self._registry, self._key(), (*dry_run_log, *self._alerts())
             )
             if not self._closed():
                 await self._trade(exchange, ledger)
@@ -263,6 +276,7 @@ class EngineRun:
             await line.connect()
             self._session = await self._opened(broker, line, ledger)
             line = self._session.desk.broker
+            self._session.desk.operator = self._operator()
             for odd in self._flags.oddities():
                 note = NoteMade(topic="control", text=str(odd))
                 self._session.desk.recorder.record(note)
@@ -282,6 +296,14 @@ class EngineRun:
             if self._derived_failed is None:
                 self._api_log.write(self._trail.take())
 
+    def _operator(self) -> Confirmations | None:
+        """Return who confirms entries; nobody where a replay does not wait for people."""
+        if not self._request.speed:
+            return None
+        operator = Confirmations(self._bot.home, self._bot.identity, self._clock)
+        operator.begin()
+        return operator
+
     def _line_before(self, broker: Broker) -> BrokerLine:
         """Return the way to the broker until the session has its own; both keep one trail."""
         entries, settings = self.entries(), self.plan.settings
@@ -296,7 +318,27 @@ class EngineRun:
         log = DryRunLog(self._bot.home, self._bot.identity, self._clock)
         self._on_close.callback(log.close)
         log.start()
+        log.note("books_checked", books.validate_copy(self._bot))
         return (log,)
+
+    def _alerts(self) -> tuple[Notifier, ...]:
+        """Begin to send alerts where a channel is named; a dry run tells nobody (document 070)."""
+        if self.plan.test_mode or self._bot.home.test_mode:
+            return ()
+        key, identity = self._key(), self._bot.identity
+        self._notifier = notifier = Notifier(
+            self._bot.home,
+            identity,
+            AlertFold(key, str(identity), self._bot.profile.value),
+            key,
+            self._clock,
+            lambda: self._session.desk.settings if self._session else self.plan.settings,
+            lambda: setup_of(self._bot.home),
+            lambda why: self.commands.ask(Command.STOP, "alerts", why),
+        )
+        self._on_close.callback(notifier.close)
+        notifier.start()
+        return (notifier,)
 
     def _settings_watch(self) -> SettingsWatch | None:
         """Return what looks for changed settings; those of a dry run are latched with its mode."""
@@ -474,11 +516,18 @@ class EngineRun:
             self._next_beat = now + self.plan.settings.heartbeat_interval_s
             self._lease.beat(Phase.TRADING)
             self._beat()
-            if self._supervised and self._session is not None:
-                self._session.watch_supervisor(silent=not self._hears_supervisor())
+            if self._session is not None:
+                silent = self._supervised and not self._hears_supervisor()
+                unheard = not silent and self._unheard()
+                why = UNHEARD if unheard else ""
+                self._session.watch_supervisor(silent=silent or unheard, why=why)
         if now >= self._next_status:
             self._next_status = now + self.plan.settings.status_interval_ms / 1000.0
             self._publish_status()
+
+    def _unheard(self) -> bool:
+        """Tell whether a critical alert has gone unacknowledged for too long to take new risk."""
+        return self._notifier is not None and self._notifier.silence is not Silence.HEARD
 
     def _beat(self) -> None:
         market = iso(self._session.desk.clock.now()) if self._session else ""

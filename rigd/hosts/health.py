@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from rigd.config.sources import checkout
+from rigd.config.sources import checkout, environment
 from rigd.core.errors import RigdError
+from rigd.hosts import deploy
 from rigd.hosts.bot import build_checks, env_door, is_provisioned, keyring, open_bot
 from rigd.hosts.build_check import SEAL
 from rigd.vault.security import launch_checks
@@ -43,6 +44,7 @@ def examine(home: Home) -> list[Finding]:
         _packages,
         _disk,
         _kernelspec,
+        _service,
         _bot,
     )
     return [finding for check in checks for finding in check(home)]
@@ -98,6 +100,13 @@ def _kernelspec(_home: Home) -> list[Finding]:
             detail="rigd-bot is in env/jupyter/kernels",
             fix="restore env/jupyter from git",
         )
+    ]
+
+
+def _service(_home: Home) -> list[Finding]:
+    return [
+        Finding(name=name, passed=passed, detail=detail, fix=fix)
+        for name, passed, detail, fix in deploy.problems(environment())
     ]
 
 

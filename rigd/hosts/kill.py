@@ -26,6 +26,7 @@ from rigd.core.lifecycle import BotState
 from rigd.hosts import supervisor
 from rigd.hosts.bot_state import BotStateFile
 from rigd.hosts.broker_door import port_of
+from rigd.hosts.kill_trail import KillTrail
 from rigd.hosts.latch import note_kill, trip_latch
 from rigd.hosts.operator_audit import audit, name
 from rigd.hosts.sim_market import open_market
@@ -131,6 +132,7 @@ class Kill:
         self._flags = ControlFolder(home.control, clock, ids)
         self._state = BotStateFile(home)
         self._unwritten: list[str] = []
+        self._trail = KillTrail(clock)
         self._began = clock.monotonic()
         self._told_s = float("-inf")
 
@@ -152,6 +154,21 @@ class Kill:
         finally:
             for lock in (self._lock, self._launch_lock):
                 self._write("lock", lock.release)
+
+    def flatten(self) -> Flattening:
+        """Close what is open and see the broker flat, twice; nobody trades, nothing is latched.
+
+        Returns
+        -------
+        Flattening
+            Verified; the caller owns the bot, and waits however long it takes.
+        """
+        if not self._tree.root.exists() or self._never_traded():
+            return Flattening(verified=True)
+        flattener = self._flattener()
+        with self._lock:
+            asyncio.run(self._flatten(flattener, None))
+        return flattener.outcome
 
     def _run(self, patience_s: float | None) -> Killed:
         flag_lies = self._write("kill flag", self._raise_flag)
@@ -308,9 +325,10 @@ class Kill:
             raise Unavailable(msg)
         market = open_market(self._home, self._access)
         try:
-            broker = api.reach(code, account_id=self._access.account, link=market.link)
+            reached = api.reach(code, account_id=self._access.account, link=market.link)
+            broker = self._trail.follows(reached)
             await broker.connect()
-        except RigdError:
+        except BaseException:
             market.close()
             raise
         return Way(broker=broker, play=market.link.fill_at_marks, give_back=market.close)
@@ -335,6 +353,8 @@ class Kill:
 
     def _end(self, closing: Flattening) -> Killed:
         verdict = Verdict.FLAT if closing.verified else Verdict.PENDING
+        if self._lock.held:
+            self._write("broker_api.log", self._keep_trail)
         self._write("kill.json", lambda: self._result(verdict, closing))
         self._write("operator_audit.log", lambda: self._audit(verdict))
         if closing.verified:
@@ -367,6 +387,15 @@ class Kill:
         content = json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
         with Registry(self._home, self._access.identity) as registry:
             registry.write("kill.json", content, writer=WRITER)
+
+    def _keep_trail(self) -> None:
+        """Write what was asked and answered; the log has one writer, so only as the bot's owner."""
+        access, home = self._access, self._home
+        if self._tree.root.exists():
+            with Registry(home, access.identity) as registry:
+                self._trail.write(
+                    registry, access.identity, access.profile, test_mode=home.test_mode
+                )
 
     def _audit(self, verdict: Verdict) -> None:
         fields = {
@@ -402,7 +431,7 @@ class Kill:
         """Write what can be written; what cannot is told at the end and stops nothing."""
         try:
             write()
-        except (RigdError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - nothing that is left behind may stop a kill
             self._unwritten.append(f"{what}: {error}")
             return False
         return True

@@ -8,15 +8,16 @@ The simulated broker asks for no credentials, so the file holds none.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rigd.broker.simulated.model import SimModel, SlippageKind
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, RigdError, StorageError
 from rigd.core.values import BotIdentity, Profile
-from rigd.store.files import replace
+from rigd.store.files import read_plain, replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "kill_access.json"
 MODE = 0o400
+MOST_BYTES = 1 << 16
 CURRENCY = "USD"
 
 CONTACTS = MappingProxyType({
@@ -79,8 +81,10 @@ def leave_access(home: Home, access: KillAccess) -> None:
     """Write the file, unless it says the same already."""
     path = _path(home)
     content = access.text(test_mode=home.test_mode)
-    if not (path.exists() and path.read_bytes() == content):
-        replace(path, content, MODE)
+    with suppress(StorageError):
+        if read_plain(path, MOST_BYTES) == content:
+            return
+    replace(path, content, MODE)
 
 
 def find_access(home: Home, bot: str = "") -> KillAccess:
@@ -126,14 +130,14 @@ def _path(home: Home) -> Path:
 
 def _read(path: Path) -> KillAccess | None:
     try:
-        held: dict[str, Any] = json.loads(path.read_bytes())
+        held: dict[str, Any] = json.loads(read_plain(path, MOST_BYTES))
         return KillAccess(
-            identity=_identity(held["bot"]),
+            identity=_identity(str(held["bot"])),
             profile=Profile(held["profile"]),
             seed=int(held["seed"]),
             model=_model(held["model"]),
         )
-    except (OSError, ArithmeticError, KeyError, TypeError, ValueError, ConfigError):
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, RigdError):
         return None
 
 

@@ -1,4 +1,7 @@
-"""JupyterLab for research: a service of its own on loopback, with a token and without secrets.
+"""JupyterLab for research: a service of its own on loopback, without secrets.
+
+Once somebody has registered, the users of the home log in (`lab_access`); until then it asks for
+its own token.
 
 It serves the repository, so that every notebook can be read and run; new ones lie in
 ``runs/research``. Its environment is what a run of a notebook inherits, no variable more, and the
@@ -12,11 +15,15 @@ import sys
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from rigd.access.directory import has_users
 from rigd.config.sources import checkout
+from rigd.core.clock import SystemClock
 from rigd.core.errors import ConfigError
 from rigd.hosts import supervisor
+from rigd.hosts.launch_ticket import RESEARCH_VARIABLE
 from rigd.store.files import make_folder
 from rigd.store.paths import Home
+from rigd.vault.given import FILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,14 +83,17 @@ def open_lab(
     ):
         if parent.missing:
             tell(f"runs will start cold: {parent.missing}")
+        users = has_users(home, SystemClock())
+        if users:
+            tell("log in as a user of this home; operators and admins may")
         return supervisor.serve(
-            lab_command(root, port=port, browser=browser),
+            lab_command(root, port=port, browser=browser, users=users),
             lab_environment(inherited, home=home, runtime=runtime),
             root,
         )
 
 
-def lab_command(root: Path, *, port: int, browser: bool) -> list[str]:
+def lab_command(root: Path, *, port: int, browser: bool, users: bool = False) -> list[str]:
     """Return the command line of JupyterLab; no secret is on it.
 
     Parameters
@@ -92,12 +102,19 @@ def lab_command(root: Path, *, port: int, browser: bool) -> list[str]:
         The folder that it serves.
     port, browser
         As of `open_lab`.
+    users
+        Whether the users of the home log in.
 
     Returns
     -------
     list of str
-        JupyterLab draws its token itself and prints it with its address.
+        Without users JupyterLab draws its token itself and prints it with its address.
     """
+    access = [
+        "--ServerApp.identity_provider_class=rigd.hosts.lab_access.LabIdentity",
+        "--ServerApp.authorizer_class=rigd.hosts.lab_access.LabAuthorizer",
+        "--ServerApp.allow_unauthenticated_access=False",
+    ]
     return [
         sys.executable,
         "-m",
@@ -106,6 +123,7 @@ def lab_command(root: Path, *, port: int, browser: bool) -> list[str]:
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
         "--allow-root",
+        *(access if users else ()),
     ]
 
 
@@ -124,15 +142,18 @@ def lab_environment(inherited: Mapping[str, str], *, home: Home, runtime: str) -
     Returns
     -------
     dict of str to str
-        What a run inherits, and where Jupyter's files lie; nothing else.
+        What a run inherits, that this is research, and where Jupyter's files lie; nothing else.
     """
     own = checkout() / "env" / "jupyter"
     state = str(home.runs / STATE)
+    kept = supervisor.kept_of(inherited)
+    kept.pop(FILE_VARIABLE, None)
     return (
-        supervisor.kept_of(inherited)
+        kept
         | supervisor.CONSTANT
         | {
             "RIGD_HOME": str(home.root),
+            RESEARCH_VARIABLE: "true",
             "JUPYTER_PATH": str(own),
             "JUPYTER_CONFIG_PATH": str(own / "lab"),
             "JUPYTER_CONFIG_DIR": state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 from rigd.core.errors import StorageError
@@ -10,7 +11,7 @@ from rigd.risk import defense_mode, kill_switch
 from rigd.risk.defense_mode import DefenseState
 from rigd.risk.kill_switch import Cause, LatchState, trip
 from rigd.store import manifest
-from rigd.store.files import overwrite
+from rigd.store.files import overwrite, read_plain
 from rigd.store.paths import SESSIONS
 from rigd.store.registry import Registry
 
@@ -136,12 +137,12 @@ def _read(
     unreadable: Callable[[str], _State],
 ) -> _State:
     """Return a state as its file has it; a file that is broken, or lost, is never a fresh one."""
-    if not path.exists():
+    if not os.path.lexists(path):
         left = _left_by_sessions(path.parent)
         return unreadable(f"{path.name} is gone beside {left}") if left else fresh
     try:
-        held = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        held = json.loads(read_plain(path))
+    except (StorageError, ValueError, RecursionError) as error:
         return unreadable(f"{path.name}: {error}")
     if isinstance(held, dict):
         held.pop("profile", None)

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from rigd.config.lines import decode
 from rigd.config.sources import checkout, environment
 from rigd.core.clock import from_iso, iso
 from rigd.core.errors import ConfigError, ErrorType, ExitCode, RigdError, StorageError
 from rigd.core.events import Command, Entry, SessionClosed
 from rigd.core.lifecycle import BotState
 from rigd.core.lines import one_line
-from rigd.hosts import build_check, finishing, records, supervisor, test_mode
+from rigd.core.redaction import redact
+from rigd.hosts import (
+    build_check,
+    finishing,
+    gate_stamp,
+    keys,
+    launch_ticket,
+    records,
+    supervisor,
+    test_mode,
+)
 from rigd.hosts.backtest import clearance
-from rigd.hosts.books import make_books, refuse_lost_books
+from rigd.hosts.books import refuse_lost_books
+from rigd.hosts.bootstrap import bootstrap
 from rigd.hosts.bot import build_checks, is_provisioned, open_bot
 from rigd.hosts.bot_state import BotStateFile
 from rigd.hosts.latch import read_latch
@@ -37,7 +49,7 @@ from rigd.hosts.watch import CRASH_LOOP, Supervision
 from rigd.risk.kill_switch import Cause
 from rigd.store import manifest
 from rigd.store.control import ControlFolder
-from rigd.store.files import make_folder, repoint
+from rigd.store.files import make_folder, read_plain, repoint
 from rigd.store.hashing import sha256_file
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
@@ -53,6 +65,10 @@ if TYPE_CHECKING:
 WRITER = "rigd.hosts.launch"
 NOTEBOOK = "session.ipynb"
 TICK_S = 0.2
+_BEFORE = (BotState.INITIALIZE, BotState.STARTED)
+"""What an engine begins with; the resident supervisor has said it before."""
+OBEY_S = 1.5
+"""How long a watched engine may let a kill flag lie before it counts as hung [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +141,9 @@ class Launcher:
         when that does not help.
     notebook
         The notebook that hosts the engine; the product's own by default.
+    state
+        Where the bot's state is published; of its resident supervisor, which holds the launch lock
+        then. None in the foreground: the launcher takes the lock, and publishes by itself.
     """
 
     def __init__(
@@ -136,8 +155,10 @@ class Launcher:
         *,
         supervised: bool = False,
         notebook: Path | None = None,
+        state: BotStateFile | None = None,
     ) -> None:
         self._live = self._home = home
+        self._resident = state
         self._clock = clock
         self._ids = ids
         self._on_progress = on_progress
@@ -145,7 +166,8 @@ class Launcher:
         self._notebook = notebook or checkout() / "notebooks" / NOTEBOOK
         self._interrupts = 0
         self._unwritten: set[str] = set()
-        self._state = BotStateFile(home)
+        self._state = state or BotStateFile(home)
+        self._kill_lies_since = float("inf")
         self._way_out = ""
         self._since = clock.now()
 
@@ -165,12 +187,15 @@ class Launcher:
         flags = ControlFolder(self._live.control, self._clock, self._ids)
         request = test_mode.latched(flags, request)
         self._home = self._live.dry if request.test_mode else self._live
-        self._state = BotStateFile(self._home)
+        if request.test_mode or self._resident is None:
+            self._state = BotStateFile(self._home)
         if not is_provisioned(self._live):
             self._set_up(request)
         bot = open_bot(self._home, checkout() / "VERSION.md")
+        launch_ticket.require_launcher(bot, request)
         build_check.require(build_checks(bot))
         clearance.require(self._home, bot.settings)
+        gate_stamp.require_passed(bot.settings)
         plan = make_plan(bot.settings, request, bot.inverse_etfs, known=known(self._live, request))
         tree = self._home.bot(bot.identity)
         with self._owned(bot):
@@ -190,12 +215,17 @@ class Launcher:
             code, output = run(bot, place, request, plan.day.minutes)
             return self._end(bot, place, registry, code, output)
 
+    def ask_to_end(self) -> None:
+        """Start no engine again from now on; what is open is closed when this one is gone."""
+        self._interrupts += 1
+
     @contextmanager
     def _owned(self, bot: Bot) -> Iterator[None]:
         """Hold the launch for this process; a kernel that outlived its launcher counts too."""
         tree = self._live.bot(bot.identity)
         make_folder(tree.root)
-        with SessionLock(tree.launch_lock, what="rigd session", clock=self._clock):
+        lock = SessionLock(tree.launch_lock, what="rigd session", clock=self._clock)
+        with nullcontext() if self._resident is not None else lock:
             probe = SessionLock(tree.lock, what="rigd session", clock=self._clock)
             probe.acquire()
             probe.release()
@@ -206,7 +236,7 @@ class Launcher:
         found = [seen.file for seen in pending if seen.command is not Command.START]
         if found:
             msg = f"no stop or kill flag may lie in runs/control at start, found {', '.join(found)}"
-            raise ConfigError(msg, fix="rigd flags clear")
+            raise AskedToEnd(msg, fix="rigd flags clear")
 
     def _reside(
         self, bot: Bot, place: Place, request: SessionRequest, minutes: int
@@ -214,7 +244,9 @@ class Launcher:
         """Run the engine until its session is over, again and again when it dies; as `_run`.
 
         A dead engine is proven dead before the next one starts. A stop or kill that nobody took, a
-        latch, or a crash loop end in the kill path instead, which ends flat (FAULTS K04).
+        latch, or a crash loop end in the kill path instead, which ends flat (FAULTS K04). One that
+        ended flat in error lost its disk or its books, and would lose them again: the next Start
+        finishes what is derived (FAULTS R04).
 
         Returns
         -------
@@ -241,9 +273,9 @@ class Launcher:
             guard.end()
 
     def _is_over(self, bot: Bot, place: Place) -> bool:
-        """Tell whether nothing is left to run: the engine finished, or refused to begin."""
+        """Tell whether nothing is left to run: finished, refused to begin, or flat in error."""
         kernel = self._kernel(place.folder)
-        if kernel.get("finished"):
+        if kernel.get("finished") or records.ended_in_error(place.folder, bot.identity):
             return True
         try:
             sent = records.sent_orders(place.folder, bot.identity)
@@ -295,8 +327,7 @@ class Launcher:
             "context": f"session {place.folder.name}: {response}",
             "profile": bot.profile.value,
         }
-        with Registry(self._home) as registry:
-            registry.append_line("supervisor.log", json.dumps(row), writer=WRITER)
+        note_trouble(self._home, row)
 
     def _run(
         self,
@@ -307,6 +338,8 @@ class Launcher:
         guard: Supervision | None = None,
     ) -> tuple[int, str]:
         self._since = self._clock.now()
+        session = place.folder.name
+        self._watch_on(keys.LOG, keys.note_session, self._home, self._clock, session)
         job = Job(
             notebook=str(self._notebook),
             output=str(place.folder / NOTEBOOK),
@@ -325,18 +358,41 @@ class Launcher:
                 kernels=checkout() / "env" / "jupyter",
                 runtime=Path(runtime),
             )
+            try:
+                variables |= launch_ticket.issue(bot, place.folder.name, self._ids)
+            except StorageError as error:  # as a run that ended at once: the watch goes on
+                return int(error.exit_code), error.message
+
+            ended: list[bool] = []
 
             def tick() -> bool:
-                self._show(status, place.folder, minutes)
-                return guard is not None and guard.look()
+                if guard is not None and guard.ended and not ended:
+                    ended.append(records.ended_in_error(place.folder, bot.identity))
+                self._show(status, place.folder, minutes, in_error=any(ended))
+                return guard is not None and guard.look(self._ignored_kill())
 
-            return supervisor.run_notebook(
-                job,
-                variables,
-                tick_s=TICK_S,
-                on_tick=tick,
-                on_interrupt=lambda: self._interrupt(place.folder),
-            )
+            try:
+                return supervisor.run_notebook(
+                    job,
+                    variables,
+                    tick_s=TICK_S,
+                    on_tick=tick,
+                    on_interrupt=lambda: self._interrupt(place.folder),
+                )
+            finally:
+                self._watch_on("launch_ticket.json", launch_ticket.withdraw, bot)
+
+    def _ignored_kill(self) -> str:
+        """Return why an engine is hung whatever its beat says: it lets a kill flag lie."""
+        try:
+            pending = ControlFolder(self._home.control, self._clock, self._ids).pending()
+        except StorageError:
+            return ""
+        now = self._clock.monotonic()
+        lies = any(seen.command is Command.KILL for seen in pending)
+        self._kill_lies_since = min(self._kill_lies_since, now) if lies else float("inf")
+        ignored = now - self._kill_lies_since > OBEY_S
+        return f"a kill flag lay there for more than {OBEY_S:.0f} s" if ignored else ""
 
     def _interrupt(self, folder: Path) -> None:
         """Ask for a graceful stop the first time, for a kill the second."""
@@ -363,11 +419,13 @@ class Launcher:
         said = fields.get("updated_at")
         return fields if said and from_iso(str(said)) >= self._since else {}
 
-    def _show(self, status: Path, folder: Path, minutes: int) -> None:
+    def _show(self, status: Path, folder: Path, minutes: int, *, in_error: bool) -> None:
+        """Publish state and progress; status.json is an old one where its disk is full."""
         fields = read_fields(status)
         if fields.get("session") == folder.name:
-            state = str(fields.get("state", ""))
-            self._watch_on("bot_state.txt", self._state.write, state)
+            state = BotState.ERROR.value if in_error else str(fields.get("state", ""))
+            if self._resident is None or state not in _BEFORE:
+                self._watch_on("bot_state.txt", self._state.write, state)
             progress = Progress(
                 state=state,
                 minute=int(fields.get("minute", 0) or 0),
@@ -381,7 +439,7 @@ class Launcher:
         provision_for(self._live, request, self._clock, self._state.step)
         if not request.test_mode:
             self._state.step(BotState.BOOTSTRAPPING)
-            make_books(open_bot(self._live, checkout() / "VERSION.md")).close()
+            bootstrap(open_bot(self._live, checkout() / "VERSION.md"), self._clock)
 
     def _end(self, bot: Bot, place: Place, registry: Registry, code: int, output: str) -> Ended:
         folder = place.folder
@@ -470,13 +528,13 @@ class Launcher:
         code: int,
         output: str,
     ) -> Ended:
-        reason = kernel.get("message") or (output.strip().splitlines() or ["no output"])[-1]
+        reason = kernel.get("message") or redact((output.strip().splitlines() or ["no output"])[-1])
         exit_code = int(kernel.get("exit_code") or max(code, 0) or ExitCode.ERROR)
         if self._way_out:
             reason = f"{self._way_out}; the account was closed and is verified flat"
             exit_code = int(ExitCode.HALTED if self._way_out == CRASH_LOOP else ExitCode.KILLED)
         else:
-            self._state.write(BotState.ERROR.value)
+            self._watch_on("bot_state.txt", self._state.write, BotState.ERROR.value)
         return Ended(
             folder=folder,
             exit_code=exit_code,
@@ -489,11 +547,21 @@ class Launcher:
         )
 
 
+def note_trouble(home: Home, row: dict[str, str]) -> None:
+    """Append a row to supervisor.log, with the seven fields of document 050."""
+    with Registry(home) as registry:
+        registry.append_line("supervisor.log", json.dumps(row), writer=WRITER)
+
+
 def refuse_latched(risk_state: Path) -> None:
     """Refuse a start while the kill switch is latched."""
     latch = read_latch(risk_state)
     if latch.tripped:
         raise Latched(latch.cause, latch.detail)
+
+
+class AskedToEnd(ConfigError):  # noqa: N818 - what was asked for
+    """A stop or kill was asked for before the session began: nothing was started."""
 
 
 class Latched(RigdError):  # noqa: N818 - the field's term
@@ -511,8 +579,8 @@ class Latched(RigdError):  # noqa: N818 - the field's term
 def read_fields(path: Path) -> dict[str, Any]:
     """Return a JSON object that another process replaces atomically; empty when there is none."""
     try:
-        fields = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        fields = json.loads(read_plain(path))
+    except (StorageError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
@@ -543,7 +611,7 @@ def _place(bot: Bot, day: date, request: SessionRequest) -> Place:
     path = place.folder / records.REQUEST
     if not place.resumed or not path.exists():
         return place
-    stored = SessionRequest.from_json(path.read_text(encoding="utf-8"))
+    stored = SessionRequest.from_json(decode(read_plain(path), source=path.name))
     if stored == request:
         return place
     if not records.sent_orders(place.folder, bot.identity):

@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rigd.core.errors import ConfigError, DataError, Problem, TamperError
-from rigd.core.events import OrderIntent, SessionClosed
-from rigd.store import manifest
+from rigd.core.errors import ConfigError, DataError, Problem, RigdError, TamperError
+from rigd.core.events import OrderIntent, Reconciled, SessionClosed
+from rigd.core.lifecycle import BotState
+from rigd.store import journal, manifest
 from rigd.store.chainlog import verify_chain
-from rigd.store.journal import read_journal
 
 if TYPE_CHECKING:
     from rigd.core.events import Entry
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 JOURNAL = "journal.log"
 REQUEST = "request.json"
 KERNEL = "kernel.json"
+
+genesis = journal.genesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,6 @@ class Place:
     folder: Path
     number: int
     resumed: bool
-
-
-def genesis(identity: BotIdentity, day: date, number: int) -> str:
-    """Return what a session's journal is chained to: its bot, day and number."""
-    return f"journal|{identity}|{day.isoformat()}|{number}"
 
 
 def session_key(day: date, number: int) -> str:
@@ -98,8 +95,43 @@ def is_closed(folder: Path, chain: str) -> bool:
     """Tell whether a session's journal ends with its closing record."""
     if not (folder / JOURNAL).exists():
         return False
-    entries = read_journal(folder / JOURNAL, chain)
+    entries = journal.read_journal(folder / JOURNAL, chain)
     return bool(entries) and isinstance(entries[-1].record, SessionClosed)
+
+
+def ended_in_error(folder: Path, identity: BotIdentity) -> bool:
+    """Tell whether a session's journal ends in error, verified flat; a broken one does not say.
+
+    Its closing record may be missing: the disk that the error came from may not have taken it.
+
+    Parameters
+    ----------
+    folder, identity
+        The session's folder, and whose it is.
+
+    Returns
+    -------
+    bool
+        False while something is held or works, or when the broker did not agree last.
+    """
+    from rigd.engine.orders import OrderBook  # noqa: PLC0415 - when a session went wrong alone
+    from rigd.engine.portfolio import Portfolio  # noqa: PLC0415 - as above
+    from rigd.engine.recorder import Facts  # noqa: PLC0415 - as above
+
+    try:
+        entries = entries_of(folder, identity) if (folder / JOURNAL).exists() else ()
+    except RigdError:
+        return False
+    if not entries:
+        return False
+    facts, orders = Facts(), OrderBook()
+    portfolio = Portfolio(identity.broker_code, entries[0].at)
+    for entry in entries:
+        for view in (facts, orders, portfolio):
+            view.fold(entry.record)
+    compared = [entry.record for entry in entries if isinstance(entry.record, Reconciled)]
+    agreed = bool(compared) and compared[-1].agreed
+    return facts.state is BotState.ERROR and portfolio.flat and orders.idle and agreed
 
 
 def is_finished(folder: Path) -> bool:
@@ -151,7 +183,7 @@ def day_and_number(folder: Path) -> tuple[date, int]:
 def entries_of(folder: Path, identity: BotIdentity) -> tuple[Entry, ...]:
     """Return the journal of a record; a changed one raises TamperError."""
     day, number = day_and_number(folder)
-    return tuple(read_journal(folder / JOURNAL, genesis(identity, day, number)))
+    return tuple(journal.read_journal(folder / JOURNAL, genesis(identity, day, number)))
 
 
 def verify_record(folder: Path, identity: BotIdentity) -> list[Problem]:

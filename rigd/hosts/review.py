@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout, environment
@@ -17,6 +17,7 @@ from rigd.hosts import records, session, supervisor
 from rigd.hosts.books import check_books, verify_books
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.runner import Job
+from rigd.hosts.throwaway import throwaway_home
 from rigd.reporting import review_view, session_view, summary
 from rigd.store import manifest
 from rigd.store.files import make_folder
@@ -127,7 +128,7 @@ def open_record(home: str, session_key: str = "latest") -> Review:
         If there is no such record.
     """
     if not home:
-        root = mkdtemp(prefix="rigd-")
+        root = str(throwaway_home())
         session.start(root).wait()
         return open_record(root, session_key)
     place = Home(Path(home).expanduser().absolute())
@@ -137,15 +138,19 @@ def open_record(home: str, session_key: str = "latest") -> Review:
 
 def find(home: Home, session_key: str) -> tuple[Bot, Path]:
     """Return the bot and the folder of a record; one of a dry run has the bot's dry outputs."""
+    bot = find_bot(home)
+    folder = records.find_record(home, bot.identity, session_key)
+    if folder.is_relative_to(home.dry.runs.resolve()):
+        bot = open_bot(home.dry, checkout() / "VERSION.md")
+    return bot, folder
+
+
+def find_bot(home: Home) -> Bot:
+    """Return the bot of a home; ConfigError says what makes one."""
     if not is_provisioned(home):
         msg = f"{home.root} must hold a bot, found none"
         raise ConfigError(msg, fix="run `rigd session` once: it provisions the demo, marked TEST")
-    version = checkout() / "VERSION.md"
-    bot = open_bot(home, version)
-    folder = records.find_record(home, bot.identity, session_key)
-    if folder.is_relative_to(home.dry.runs.resolve()):
-        bot = open_bot(home.dry, version)
-    return bot, folder
+    return open_bot(home, checkout() / "VERSION.md")
 
 
 def run_review(home: Home, session_key: str, symbol: str) -> Path:

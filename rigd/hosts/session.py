@@ -14,19 +14,20 @@ import signal
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from rigd.config.sources import checkout
 from rigd.core.clock import SystemClock
-from rigd.core.errors import ExitCode, LogicError
+from rigd.core.errors import ExitCode, LogicError, RigdError
 from rigd.core.events import Command
 from rigd.core.ids import SystemIds
-from rigd.hosts import engine_run, test_mode
+from rigd.core.redaction import redact
+from rigd.hosts import engine_run, launch_ticket, test_mode, uncaught
 from rigd.hosts.bot import is_provisioned, open_bot
 from rigd.hosts.finishing import Finished
 from rigd.hosts.provision import provision_for
 from rigd.hosts.request import SessionRequest
+from rigd.hosts.throwaway import throwaway_home
 from rigd.reporting import session_view
 from rigd.reporting.session_summary import SummaryInputs, session_summary
 from rigd.store import manifest
@@ -72,6 +73,11 @@ class SessionHandle:
         Whether a launcher seals the record afterwards; else the handle does.
     link, plan
         As of `EngineRun`.
+
+    Raises
+    ------
+    AccessError
+        If the session needs a launch ticket, or says that it was launched, and has none that fits.
     """
 
     def __init__(
@@ -87,11 +93,13 @@ class SessionHandle:
         self.request = request
         self._launched = launched
         self._outcome = _Outcome()
+        ticket = launch_ticket.redeem(bot) if launched else None
         self._run = engine_run.EngineRun(
-            bot, request, SystemClock(), SystemIds(), link=link, plan=plan
+            bot, request, SystemClock(), SystemIds(), link=link, plan=plan, ticket=ticket
         )
         self._thread = threading.Thread(target=self._main, name="rigd-engine", daemon=True)
         self._handlers: dict[int, Any] = {}
+        self._end_watch: Callable[[], None] = lambda: None
 
     @property
     def folder(self) -> Path:
@@ -112,6 +120,7 @@ class SessionHandle:
         """Start the engine's thread; signals of this process become commands."""
         self._catch_signals()
         atexit.register(self._at_exit)
+        self._end_watch = uncaught.watch_cells(self._on_cell_error)
         self._thread.start()
 
     def status(self) -> dict[str, Any]:
@@ -145,10 +154,12 @@ class SessionHandle:
             except KeyboardInterrupt:
                 self.stop("interrupted")
         self._release_signals()
+        self._end_watch()
         if _running.get(self.bot.home.root) is self:
             del _running[self.bot.home.root]
         if self._outcome.error is not None:
-            raise self._outcome.error
+            error = _told(self._outcome.error)
+            raise error from None
         return self
 
     def summary(self) -> str:
@@ -225,10 +236,21 @@ class SessionHandle:
         command = Command.STOP if number == signal.SIGINT else Command.SHUTDOWN
         self._run.commands.ask(command, name, f"signal {name}")
 
+    def _on_cell_error(self, error: BaseException, where: str) -> None:
+        """Put an error of a cell on record; the engine goes on (document 050)."""
+        self._run.commands.report(error, where, fatal=False)
+
     def _at_exit(self) -> None:
         if self._thread.is_alive():
             self._run.commands.ask(Command.SHUTDOWN, "atexit", "the process ends")
             self._thread.join(CLOSE_BUDGET_S)
+
+
+def _told(error: BaseException) -> BaseException:
+    """Return an error as the notebook may show it: a foreign one in our words, redacted (K20)."""
+    if isinstance(error, RigdError) or not isinstance(error, Exception):
+        return error
+    return LogicError(f"the session ended by {type(error).__name__}: {redact(str(error))}")
 
 
 def start(home: str, request: str = "", *, launched: bool = False) -> SessionHandle:
@@ -248,7 +270,7 @@ def start(home: str, request: str = "", *, launched: bool = False) -> SessionHan
     SessionHandle
         Running; call ``wait()``.
     """
-    place = Home(Path(home or mkdtemp(prefix="rigd-")).expanduser().absolute())
+    place = Home(Path(home or throwaway_home()).expanduser().absolute())
     running = _running.get(place.root)
     if running is not None:
         return running

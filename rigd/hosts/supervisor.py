@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 
     from rigd.hosts.runner import Job
 
-KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "COLUMNS")
+KEPT = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "PATH",
+    "TMPDIR",
+    "TZ",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "COLUMNS",
+    "RIGD_VAULT_FILE",
+)
 """Variables that a run inherits; everything else stays outside (no secret reaches a notebook)."""
 
 CONSTANT = {
@@ -117,7 +128,7 @@ def run_notebook(
     tuple of int and str
         The exit code of papermill's process and what it printed.
     """
-    with _interrupts() as interrupts, ExitStack() as stack:
+    with interrupts() as received, ExitStack() as stack:
         try:
             run: Run = stack.enter_context(warm.forked(job, environment))
         except warm.NotWarm as reason:
@@ -127,8 +138,8 @@ def run_notebook(
         while (ended := run.ended(tick_s)) is None:
             if on_tick() is True:
                 _end_tree(run.pid)
-            while interrupts:
-                interrupts.pop()
+            while received:
+                received.pop()
                 on_interrupt()
         return ended
 
@@ -241,15 +252,15 @@ def serve(command: Sequence[str], environment: Mapping[str, str], folder: Path) 
         own; a request to end this process (SIGTERM, SIGHUP) is handed on.
     """
     with (
-        _interrupts() as interrupts,
+        interrupts() as received,
         subprocess.Popen(list(command), env=dict(environment), cwd=folder) as process,  # noqa: S603 - our own command
     ):
         while True:
             try:
                 return process.wait(timeout=SERVICE_LOOK_S)
             except subprocess.TimeoutExpired:
-                while interrupts:
-                    if interrupts.pop() != signal.SIGINT:
+                while received:
+                    if received.pop() != signal.SIGINT:
                         process.terminate()
 
 
@@ -273,11 +284,79 @@ def run_tests(environment: Mapping[str, str], folder: Path) -> int:
     int
         The exit code: 0 when every test passed.
     """
-    command = [sys.executable, "-m", "tests.integration_test_runner"]
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
-        command, env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, check=False
+        tests_command(), env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL, check=False
     )
     return done.returncode
+
+
+class Child:
+    """A process beside the bot that this one keeps: the panel, a run of tests.
+
+    It gets a process session of its own, so that Ctrl-C at the console ends the supervisor alone,
+    which ends the child then.
+
+    Parameters
+    ----------
+    command, environment, folder
+        What is run, its whole environment, and where.
+    pipes
+        Descriptors that it is given, under the same numbers.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        pipes: Sequence[int] = (),
+    ) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            list(command),
+            env=dict(environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=pipes,
+        )
+        self.process = Process.of(self._process.pid)
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
+
+    def end(self, patience_s: float = PATIENCE_S) -> None:
+        """Ask it to end, and end it when it does not."""
+        if self.code is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=patience_s)
+            except subprocess.TimeoutExpired:
+                _end_tree(self._process.pid)
+                self._process.wait()
+
+    def kill(self) -> None:
+        """Kill it with all that it started, and wait for none of them: `code` tells of its end.
+
+        One that hangs in the system dies when the system lets it; its keeper must not hang with it.
+        """
+        _end_tree(self._process.pid, patience_s=0.0)
+
+
+def tests_command() -> list[str]:
+    """Return the command that runs the tests whose flags lie there."""
+    return [sys.executable, "-m", "tests.integration_test_runner"]
+
+
+def run_step(command: Sequence[str]) -> int:
+    """Run one command of an installation, its output shown as it comes; 127 where it is missing."""
+    try:
+        return subprocess.run(list(command), check=False).returncode  # noqa: S603 - our own steps
+    except FileNotFoundError:
+        sys.stderr.write(f"{command[0]} is not on this machine\n")
+        return 127
 
 
 def ask_kernel(pid: int) -> bool:
@@ -340,19 +419,19 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def _end_tree(pid: int) -> None:
-    """Kill a process and all that descend from it, and wait until they are dead."""
+def _end_tree(pid: int, *, patience_s: float = PATIENCE_S) -> None:
+    """Kill a process and all that descend from it, and wait for each of them so long [s]."""
     import psutil  # noqa: PLC0415 - needed for a run that hangs alone
 
     with suppress(psutil.NoSuchProcess):
         descendants = psutil.Process(pid).children(recursive=True)
         for process in map(Process.of, [pid, *(each.pid for each in descendants)]):
             if process is not None:
-                end_process(process)
+                end_process(process, patience_s=patience_s)
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
+def interrupts() -> Iterator[list[int]]:
     """Collect the signals that ask this process to end, instead of dying of them."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():

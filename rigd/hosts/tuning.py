@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from rigd.core.values import STRATEGIES
 from rigd.hosts import records, review, session
+from rigd.hosts.throwaway import throwaway_home
 from rigd.reporting.tuning import document, file_of, runs_in, runs_of, write_table
 from rigd.store.paths import Home
 from rigd.store.registry import Registry
@@ -49,11 +49,10 @@ def open_tables(home: str) -> dict[str, dict[str, Any]]:
         As `tables`.
     """
     if not home:
-        root = mkdtemp(prefix="rigd-")
+        root = str(throwaway_home())
         session.start(root).wait()
         return open_tables(root)
-    bot, _ = review.find(Home(Path(home).expanduser().absolute()), "latest")
-    return tables(bot)
+    return tables(review.find_bot(Home(Path(home).expanduser().absolute())))
 
 
 def rebuild(bot: Bot) -> int:

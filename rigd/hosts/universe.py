@@ -215,22 +215,26 @@ def block(bot: Bot, symbol: str, reason: str, clock: ControlClock, *, by: str) -
     """
     line = Blocked(symbol=symbol, reason=reason.strip(), at=clock.now(), provider=OPERATOR)
     with owned(bot.home, "rigd universe blocklist add", clock):
-        if not blocklist.add(Registry(bot.home), [line]):
+        registry = Registry(bot.home)
+        if symbol in blocklist.read(registry):
             return None
-    details = {"symbol": symbol, "reason": line.reason, "by": by}
-    message = f"{symbol} goes to the blocklist: {line.reason}"
-    UniverseLog(bot, clock)("INFO", "universe_blocklisted", message, details)
+        details = {"symbol": symbol, "reason": line.reason, "by": by}
+        message = f"{symbol} goes to the blocklist: {line.reason}"
+        UniverseLog(bot, clock)("INFO", "universe_blocklisted", message, details)
+        blocklist.add(registry, [line])
     return line
 
 
 def unblock(bot: Bot, symbol: str, clock: ControlClock, *, by: str) -> Blocked:
     """Take a symbol off the blocklist; see `rigd.screener.blocklist.remove`."""
+
+    def on_record(gone: Blocked) -> None:
+        details = {"symbol": symbol, "reason": gone.reason, "by": by}
+        message = f"{symbol} goes off the blocklist, it was there for {gone.reason}"
+        UniverseLog(bot, clock)("INFO", "universe_unblocked", message, details)
+
     with owned(bot.home, "rigd universe blocklist remove", clock):
-        gone = blocklist.remove(Registry(bot.home), symbol)
-    details = {"symbol": symbol, "reason": gone.reason, "by": by}
-    message = f"{symbol} is off the blocklist, it was there for {gone.reason}"
-    UniverseLog(bot, clock)("INFO", "universe_unblocked", message, details)
-    return gone
+        return blocklist.remove(Registry(bot.home), symbol, before=on_record)
 
 
 def applied(home: Home, request: SessionRequest) -> SessionRequest:

@@ -43,12 +43,14 @@ class EngineWatch:
         The engine's lease file; what an earlier engine left there does not count.
     clock
         The control clock.
+    began_s
+        When the run began [s, monotonic]; now without it.
     """
 
-    def __init__(self, path: Path, clock: ControlClock) -> None:
+    def __init__(self, path: Path, clock: ControlClock, began_s: float | None = None) -> None:
         self._path = path
         self._clock = clock
-        self._began = clock.monotonic()
+        self._began = clock.monotonic() if began_s is None else began_s
 
     def lease(self) -> Lease | None:
         """Return the lease of this run's engine; None before its first beat."""
@@ -114,14 +116,38 @@ class Supervision:
         self._watch = EngineWatch(tree.lease, clock)
         self.reason = ""
 
+    def adopt(self) -> bool:
+        """Watch the engine that an earlier supervisor left; False when none lives.
+
+        Returns
+        -------
+        bool
+            True while it lives; it hears this supervisor from now on.
+        """
+        self._watch = EngineWatch(self._tree.lease, self._clock, began_s=float("-inf"))
+        lease = self._watch.lease()
+        self._say_alive()
+        return lease is not None and lease.phase is not Phase.ENDED and lease.owner.lives
+
     def begin(self) -> None:
         """Begin to watch a new run of the engine."""
         self.reason = ""
         self._watch = EngineWatch(self._tree.lease, self._clock)
         self._say_alive()
 
-    def look(self) -> bool:
+    @property
+    def ended(self) -> bool:
+        """Tell whether the run's engine has said that it ended."""
+        lease = self._watch.lease()
+        return lease is not None and lease.phase is Phase.ENDED
+
+    def look(self, hung: str = "") -> bool:
         """Beat, and look for the engine's beat; end an engine that misses it.
+
+        Parameters
+        ----------
+        hung
+            What else shows that it hangs; blank for nothing.
 
         Returns
         -------
@@ -129,7 +155,7 @@ class Supervision:
             True when the engine is dead, so that its notebook's run must end.
         """
         self._say_alive()
-        self.reason = self.reason or self._watch.missing()
+        self.reason = self.reason or hung or self._watch.missing()
         if not self.reason:
             return False
         lease = self._watch.lease()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from rigd.core.clock import from_iso
 from rigd.core.money import MONEY_DECIMALS, QUANTITY_DECIMALS, from_units, plain
-from rigd.ledger import chart
 from rigd.ledger.chart import AccountKind
+from rigd.ledger.chart_versions import TEMPLATE, ChartVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def render(statement: Statement) -> str:
     return "\n".join([*_header(statement), *_transactions(statement), *_assertions(statement), ""])
 
 
-def account_name(number: int) -> str:
+def account_name(number: int, chart: ChartVersion = TEMPLATE) -> str:
     """Return the beancount name of an account, such as ``Assets:A1030-Broker-cash``."""
     account = chart.find(number)
     words = "".join(c if c.isalnum() else "-" for c in account.name).split("-")
@@ -62,8 +62,8 @@ def _header(statement: Statement) -> Iterator[str]:
     yield f'option "operating_currency" "{statement.account.currency}"'
     yield 'option "tolerance_multiplier" "0"'
     yield ""
-    for account in chart.CHART:
-        yield f"{_EARLIEST} open {account_name(account.number)}"
+    for account in statement.chart.accounts:
+        yield f"{_EARLIEST} open {account_name(account.number, statement.chart)}"
     yield f"{_EARLIEST} open {_HELD}"
     yield f"{_EARLIEST} open {_CONTRA}"
 
@@ -71,10 +71,10 @@ def _header(statement: Statement) -> Iterator[str]:
 def _transactions(statement: Statement) -> Iterator[str]:
     for posted in statement.transactions:
         yield ""
-        yield from _transaction(posted)
+        yield from _transaction(posted, statement.chart)
 
 
-def _transaction(posted: Posted) -> Iterator[str]:
+def _transaction(posted: Posted, chart: ChartVersion) -> Iterator[str]:
     row = posted.row
     quantity = plain(from_units(row.quantity, QUANTITY_DECIMALS))
     told = f"{row.event} {quantity} {row.symbol}" if row.symbol else row.event
@@ -86,7 +86,7 @@ def _transaction(posted: Posted) -> Iterator[str]:
         yield f"  reverses: {row.reverses}"
     for leg in posted.legs:
         amount = plain(from_units(leg.amount, MONEY_DECIMALS))
-        yield f"  {account_name(leg.account)}  {amount} {leg.currency}"
+        yield f"  {account_name(leg.account, chart)}  {amount} {leg.currency}"
     if row.symbol:
         commodity = _commodity(row.symbol)
         opposite = plain(from_units(-row.quantity, QUANTITY_DECIMALS))
@@ -100,8 +100,8 @@ def _assertions(statement: Statement) -> Iterator[str]:
     day = _after(statement)
     yield ""
     for row in statement.trial:
-        amount = plain(row.debit - row.credit)
-        yield f"{day} balance {account_name(row.account)}  {amount} ~ 0 {row.currency}"
+        amount, name = plain(row.debit - row.credit), account_name(row.account, statement.chart)
+        yield f"{day} balance {name}  {amount} ~ 0 {row.currency}"
     held: dict[str, Decimal] = dict.fromkeys(statement.symbols, Decimal(0))
     for lot in statement.lots:
         held[lot.symbol] += lot.direction.sign * lot.open_quantity

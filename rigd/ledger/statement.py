@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from rigd.ledger.chart_versions import TEMPLATE, ChartVersion
 from rigd.ledger.entries import AccountInfo, Leg, Transaction
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Statement:
         The balance of every account.
     lots
         The open lots by symbol, oldest first.
+    chart
+        The version of the chart that says how accounts are called.
     """
 
     identity: str
@@ -80,6 +83,7 @@ class Statement:
     transactions: tuple[Posted, ...]
     trial: tuple[TrialRow, ...]
     lots: tuple[OpenLot, ...]
+    chart: ChartVersion = TEMPLATE
 
     @property
     def symbols(self) -> list[str]:

@@ -8,11 +8,11 @@ import json
 from typing import TYPE_CHECKING
 
 from rigd.core.money import MONEY_DECIMALS, PRICE_DECIMALS, QUANTITY_DECIMALS, from_units, plain
-from rigd.ledger import chart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rigd.ledger.chart_versions import ChartVersion
     from rigd.ledger.entries import Leg, Transaction
     from rigd.ledger.statement import Statement
 
@@ -53,7 +53,11 @@ def to_csv(statement: Statement) -> str:
     str
         CSV with a header, lines ended by a line feed.
     """
-    rows = (_leg_row(posted.row, leg) for posted in statement.transactions for leg in posted.legs)
+    rows = (
+        _leg_row(posted.row, leg, statement.chart)
+        for posted in statement.transactions
+        for leg in posted.legs
+    )
     return _csv(LEG_HEADER, rows)
 
 
@@ -90,7 +94,7 @@ def to_json(statement: Statement) -> str:
             "entity": account.entity,
             "jurisdiction": account.jurisdiction,
         },
-        "chart_version": chart.VERSION,
+        "chart_version": statement.chart.version,
         "trial_balance": [
             {
                 "account": row.account,
@@ -136,7 +140,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return out.getvalue()
 
 
-def _leg_row(row: Transaction, leg: Leg) -> tuple[str, ...]:
+def _leg_row(row: Transaction, leg: Leg, chart: ChartVersion) -> tuple[str, ...]:
     return (
         str(row.txn),
         row.at,
@@ -147,7 +151,7 @@ def _leg_row(row: Transaction, leg: Leg) -> tuple[str, ...]:
         plain(from_units(row.quantity, QUANTITY_DECIMALS)),
         plain(from_units(row.price, PRICE_DECIMALS)),
         str(leg.account),
-        chart.find(leg.account).name,
+        escape(chart.find(leg.account).name),
         leg.currency,
         plain(from_units(leg.amount, MONEY_DECIMALS)),
         str(leg.lot) if leg.lot else "",

@@ -1,5 +1,7 @@
 """broker_api.log: a row for each request to the broker, each response and each event (L35).
 
+What a session asks stands there, and what `rigd kill` asks, whose session is ``kill``.
+
 An audit log: neither ENABLE_LOGGING nor DEBUG_LOG_LEVEL makes it quieter, and LOG_FORMAT decides
 its form as of any other log. It shows messages and no journal records, so ``seq`` counts the rows
 of a session. The session's own part is written beside it, row by row, and is never rotated.
@@ -16,10 +18,10 @@ from rigd.config.choices import LogFormat
 from rigd.core.api_messages import ApiKind, ApiMessage
 from rigd.core.errors import OrderRejected, RigdError
 from rigd.core.orders import Fill, OrderRequest, OrderSnapshot
+from rigd.core.redaction import HIDDEN, redact
 from rigd.core.values import BotIdentity, Profile
 from rigd.reporting.appending import last_seq
 from rigd.reporting.logs import LOG_FIELDS
-from rigd.reporting.redaction import HIDDEN, redact
 from rigd.reporting.rows import Value, header_line, make_row, row_line
 from rigd.reporting.telling import Level
 
@@ -73,16 +75,21 @@ class BrokerApiLog:
         The door to the files.
     session
         Whose messages they are.
+    names
+        The logs that get each row; the last one says how far an earlier run got.
     """
 
-    def __init__(self, outputs: Outputs, session: ApiSession) -> None:
+    def __init__(
+        self, outputs: Outputs, session: ApiSession, names: Sequence[str] = (NAME, COPY)
+    ) -> None:
         self._outputs = outputs
         self._session = session
+        self._names = names
         self._seq = -1
         self._before = 0
 
     def write(self, messages: Iterable[ApiMessage]) -> None:
-        """Append a row for each message, to the standing log and to the session's own.
+        """Append a row for each message to each of the logs.
 
         Parameters
         ----------
@@ -100,16 +107,17 @@ class BrokerApiLog:
             self._seq += 1
             row = api_row(message, self._session, seq=self._seq, before=self._before)
             line = row_line(row, LOG_FIELDS, self._session.log_format)
-            for name in (NAME, COPY):
+            for name in self._names:
                 self._outputs.append_line(name, line, writer=WRITER)
 
     def _open(self) -> None:
         """Go on after the rows of an earlier run; begin a file with its title where it is CSV."""
-        own = self._outputs.read(COPY)
+        held = {name: self._outputs.read(name) for name in self._names}
+        own = held[self._names[-1]]
         self._seq = self._before = last_seq(own, self._session.key, LOG_FIELDS)
         if self._session.log_format is LogFormat.CSV:
             title = header_line(LOG_FIELDS)
-            for name, content in ((NAME, self._outputs.read(NAME)), (COPY, own)):
+            for name, content in held.items():
                 if title.encode() not in content:
                     self._outputs.append_line(name, title, writer=WRITER)
 
@@ -135,7 +143,7 @@ def api_row(
     dict
         One cell per field of `LOG_FIELDS`.
     """
-    failed = isinstance(message.body, RigdError)
+    failed = isinstance(message.body, Exception)
     details: dict[str, object] = {"call": message.call}
     if message.number:
         details["number"] = before + message.number
@@ -162,7 +170,7 @@ def api_row(
 def _cells(body: object) -> dict[str, Value]:
     if isinstance(body, OrderRejected):
         return {"error_code": redact(body.code) or type(body).__name__}
-    if isinstance(body, RigdError):
+    if isinstance(body, Exception):
         return {"error_code": type(body).__name__}
     order = body.get("order") if isinstance(body, Mapping) else body
     if isinstance(order, OrderRequest | OrderSnapshot | Fill):
@@ -171,13 +179,15 @@ def _cells(body: object) -> dict[str, Value]:
 
 
 def _outcome(body: object) -> str:
-    return f" failed: {redact(str(body))}" if isinstance(body, RigdError) else ""
+    return f" failed: {redact(str(body))}" if isinstance(body, Exception) else ""
 
 
 def _shown(value: object) -> object:
     """Return a value of the port as plain values, free text without secrets."""
     if isinstance(value, RigdError):
         return {"is": type(value).__name__, "text": redact(value.message)}
+    if isinstance(value, Exception):
+        return {"is": type(value).__name__, "text": redact(str(value))}
     if is_dataclass(value):
         named = {field.name: getattr(value, field.name) for field in fields(value)}
         return {"is": type(value).__name__, **_shown_fields(named)}

@@ -24,9 +24,9 @@ from rigd.core.events import (
 )
 from rigd.core.money import ZERO, plain
 from rigd.core.orders import TERMINAL, ExecType, OrdStatus
+from rigd.core.redaction import redact
 from rigd.reporting.appending import LogAppender, whole_logs
 from rigd.reporting.header import log_format_of, session_key
-from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Field, Kind, Value, make_row, row_line
 
 if TYPE_CHECKING:

@@ -100,6 +100,21 @@ def win_rate(trades: Sequence[TradeClosed]) -> Decimal | None:
     return _ratio(sum(1 for trade in trades if trade.pnl > 0), len(trades))
 
 
+def spent(trades: Sequence[TradeClosed]) -> Decimal:
+    """Return what the entries of round trips came to, long or short [currency]."""
+    return sum((trade.size * trade.entry_price for trade in trades), Decimal(0))
+
+
+def return_on_spent(trades: Sequence[TradeClosed]) -> Decimal:
+    """Return the PnL as a fraction of what the entries came to; 0 where nothing was spent."""
+    cost = spent(trades)
+    if not cost:
+        return Decimal(0)
+    return (sum((trade.pnl for trade in trades), Decimal(0)) / cost).quantize(
+        _RATIO_STEP, ROUND_HALF_EVEN
+    )
+
+
 class DailySummary:
     """Projection that keeps daily_summary.json of the newest session.
 

@@ -48,9 +48,9 @@ from rigd.core.events import (
 from rigd.core.lifecycle import RiskMode
 from rigd.core.money import plain
 from rigd.core.orders import OrdStatus, Purpose
+from rigd.core.redaction import redact
 from rigd.core.values import WARNED, Direction
 from rigd.reporting.header import instant_of, log_format_of, marks_of, setting
-from rigd.reporting.redaction import redact
 from rigd.reporting.rows import Value
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rigd.core.errors import ConfigError, DataError, LogicError, Problem
 from rigd.core.values import require_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from rigd.store.registry import Registry
 
@@ -146,7 +146,9 @@ def add(registry: Registry, blocked: Iterable[Blocked]) -> tuple[Blocked, ...]:
     return tuple(new)
 
 
-def remove(registry: Registry, symbol: str) -> Blocked:
+def remove(
+    registry: Registry, symbol: str, *, before: Callable[[Blocked], None] | None = None
+) -> Blocked:
     """Take a symbol off the list.
 
     Parameters
@@ -155,6 +157,8 @@ def remove(registry: Registry, symbol: str) -> Blocked:
         The door to the file.
     symbol
         Which.
+    before
+        Called with the line before it goes: puts the change on record.
 
     Returns
     -------
@@ -173,6 +177,8 @@ def remove(registry: Registry, symbol: str) -> Blocked:
         msg = f"a symbol to unblock must be in the blocklist, {symbol} is not"
         raise ConfigError(msg, fix="rigd universe blocklist list")
     gone = lines.pop(symbol)
+    if before is not None:
+        before(gone)
     _write(registry, lines)
     return gone
 

@@ -29,6 +29,7 @@ from rigd.core.errors import DataError, LogicError, Problem, StorageError, Tampe
 from rigd.store.files import (
     FILE_MODE,
     make_folder,
+    read_plain,
     storage_errors,
     sync_folder,
     write_all,
@@ -255,7 +256,7 @@ class ChainLog:
         with storage_errors(f"open {path.name}"):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             with _closed_on_error(descriptor):
-                chain = _sound(_scan(path.read_bytes(), path.name, genesis))
+                chain = _sound(_scan(read_plain(path), path.name, genesis))
                 _mend(descriptor, chain)
                 return cls(path, descriptor, genesis, chain, reserve_bytes)
 
@@ -456,8 +457,7 @@ def read_chain(path: Path, genesis: str) -> list[Row]:
     StorageError
         If the file cannot be read.
     """
-    with storage_errors(f"read {path.name}"):
-        content = path.read_bytes()
+    content = read_plain(path)
     return _sound(_scan(content, path.name, genesis)).rows
 
 
@@ -480,8 +480,7 @@ def verify_chain(path: Path, genesis: str, expected_head: Head | None = None) ->
         Each names ``file:record N``.
     """
     try:
-        with storage_errors(f"read {path.name}"):
-            content = path.read_bytes()
+        content = read_plain(path)
     except StorageError as error:
         return [Problem(path.name, error.message)]
     chain = _scan(content, path.name, genesis)

@@ -8,6 +8,8 @@ because refusing them is the greater danger; start is obeyed only when it is fre
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import re
@@ -23,6 +25,7 @@ from rigd.core.events import Command
 from rigd.store.files import SECRET_MODE, remove, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rigd.core.ports import ControlClock, IdSource
@@ -30,15 +33,24 @@ if TYPE_CHECKING:
 FLAG_LIFE_S = 30
 """How long a flag may start something [s] (FAULTS §3, rule 8)."""
 
+REQUEST_FILE = "request_{}.json"
+ANSWER_FILE = "answer_{}.json"
+"""A request to the supervisor, and what came of it (`rigd.access.requests`)."""
+
+MAX_MESSAGE_BYTES = 256 * 1024
+"""The largest request: a whole chart of accounts has room."""
+
 _MAX_BYTES = 4096
 _MAX_TEXT = 200
 _CLOCK_SLACK_S = 2
 _USED = "control_nonces.json"
 STATE_FILE = "bot_state.txt"
-"""Lies beside the flags; the launcher writes it."""
+RESIDENT_FILE = "resident.json"
+"""Lie beside the flags; the launcher writes the one, the resident supervisor the other."""
 TEST_FLAG = "test_mode.flag"
 """Asks for a dry run of the whole bot, ``test_mode_<test>.flag`` for one test (document 070)."""
 _TEST = re.compile(r"test_mode(?:_([a-z][a-z0-9_]{0,60}))?\.flag\Z")
+_MESSAGE = re.compile(r"(?:request|answer)_[0-9a-f]{32}\.json\Z")
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -121,6 +133,8 @@ class FlagSeen:
         Its id; blank without one.
     note
         Why it is unsigned; blank when it is signed.
+    session
+        Digest of the log-in that raised it in the panel; blank for one raised elsewhere.
     """
 
     command: Command
@@ -132,6 +146,7 @@ class FlagSeen:
     refused: str
     nonce: str
     note: str
+    session: str = ""
 
 
 class ControlFolder:
@@ -145,18 +160,25 @@ class ControlFolder:
         Wall time for the age of flags.
     ids
         Nonces for the flags that are raised.
+    key
+        With it the flags of the panel are vouched for, and checked; without it neither.
     """
 
-    __slots__ = ("_clock", "_ids", "_path", "_used")
+    __slots__ = ("_clock", "_ids", "_key", "_path", "_used")
 
-    def __init__(self, path: Path, clock: ControlClock, ids: IdSource) -> None:
+    def __init__(self, path: Path, clock: ControlClock, ids: IdSource, *, key: bytes = b"") -> None:
+        self._key = key
         self._path = path
         self._clock = clock
         self._ids = ids
         self._used: dict[str, str] | None = None
 
-    def raise_flag(self, command: Command, by: str, why: str, source: str) -> str:
+    def raise_flag(
+        self, command: Command, by: str, why: str, source: str, *, session: str = ""
+    ) -> str:
         """Write a flag; one of the same command that lies there is replaced.
+
+        Where a folder has its place, it gets its second name: a folder keeps no kill away.
 
         Parameters
         ----------
@@ -164,6 +186,8 @@ class ControlFolder:
             Start, stop or kill.
         by, why, source
             Who asks, why and from where, such as ``cli``.
+        session
+            Digest of the log-in of the panel that asks; whoever obeys a start asks for it again.
 
         Returns
         -------
@@ -187,12 +211,16 @@ class ControlFolder:
             "nonce": nonce,
             "issued": iso(now),
             "expires": iso(now + timedelta(seconds=FLAG_LIFE_S)),
-            "by": by,
-            "why": why,
-            "source": source,
+            "by": _printable(by),
+            "why": _printable(why),
+            "source": _printable(source),
         }
+        if session:
+            content["session"] = session
+            content["mac"] = mac_of(self._key, content)
         text = json.dumps(content, indent=1).encode() + b"\n"
-        replace(self._path / flag.name, text, SECRET_MODE, mark=nonce)
+        name = flag.also if (self._path / flag.name).is_dir() else flag.name
+        replace(self._path / name, text, SECRET_MODE, mark=nonce)
         return nonce
 
     def read(self) -> FlagSeen | None:
@@ -226,15 +254,17 @@ class ControlFolder:
         ours = [name for name in found if self._is_ours(flag_of_test(name))]
         return tuple(sorted(ours, key=lambda name: (not name, name)))
 
-    def raise_test(self, name: str, by: str, source: str) -> str:
+    def raise_test(
+        self, name: str, by: str, source: str, *, session: str = "", nonce: str = ""
+    ) -> str:
         """Write the flag of a test; return its file name.
 
         Parameters
         ----------
         name
             The test; blank for the whole dry run.
-        by, source
-            Who asks, and from where.
+        by, source, session, nonce
+            Who asks, from where, and the digest of their log-in of the panel with its number.
 
         Returns
         -------
@@ -250,8 +280,20 @@ class ControlFolder:
         """
         file = flag_of_test(name)
         content = {"test": name, "issued": iso(self._clock.now()), "by": by, "source": source}
+        if session:
+            content |= {"session": session, "nonce": nonce}
         replace(self._path / file, json.dumps(content, indent=1).encode() + b"\n", SECRET_MODE)
         return file
+
+    def test_fields(self, name: str) -> dict[str, str]:
+        """Return what the flag of a test says: by, source, session, nonce; blank for a bare one."""
+        try:
+            held = json.loads(_read(self._path / flag_of_test(name)))
+        except (OSError, ValueError, RecursionError):
+            held = {}
+        fields = held if isinstance(held, dict) else {}
+        names = ("by", "source", "session", "nonce")
+        return {each: _printable(str(fields.get(each, ""))) for each in names}
 
     def take_tests(self, *names: str) -> list[str]:
         """Remove flags of tests: those named, or all that lie there; return the file names."""
@@ -273,7 +315,10 @@ class ControlFolder:
         """
         found = []
         for name in sorted(self._names()):
-            known = name in _BY_FILE or name in {_USED, STATE_FILE} or _TEST.match(name)
+            known = (
+                name in _BY_FILE or name in {_USED, STATE_FILE, RESIDENT_FILE} or _TEST.match(name)
+            )
+            known = known or _MESSAGE.match(name)
             if not known and not name.endswith(".tmp"):
                 found.append(Problem(name, "not a control flag: ignored"))
             elif name in _BY_FILE and not self._is_file(name):
@@ -366,7 +411,7 @@ class ControlFolder:
             bare = file.endswith(".txt") and not content.lstrip().startswith(b"{")
             refused = _refuse_bare(status, now) if bare else note
             return _unsigned(file, note, refused=refused if command is Command.START else "")
-        note = self._stale(fields, now)
+        note = self._stale(fields, now) or self._unvouched(fields)
         return FlagSeen(
             command=command,
             file=file,
@@ -377,7 +422,16 @@ class ControlFolder:
             refused=note if command is Command.START else "",
             nonce=fields["nonce"],
             note=note,
+            session=fields.get("session", ""),
         )
+
+    def _unvouched(self, fields: dict[str, str]) -> str:
+        """Return why a flag of the panel is not what the panel wrote; blank when it is."""
+        if not self._key or "session" not in fields:
+            return ""
+        content = {name: text for name, text in fields.items() if name != "mac"}
+        vouched = vouches(self._key, content, fields["mac"])
+        return "" if vouched else "its signature is not right"
 
     def _stale(self, fields: dict[str, str], now: datetime) -> str:
         """Return why a well-formed flag is not fresh; blank when it is."""
@@ -436,6 +490,23 @@ def flag_of_test(name: str) -> str:
     return file
 
 
+def read_message(path: Path) -> dict[str, Any]:
+    """Return a JSON object that this user wrote; empty for a link, another's or anything else."""
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError:
+        return {}
+    try:
+        status = os.fstat(descriptor)
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid()
+        held = json.loads(os.read(descriptor, MAX_MESSAGE_BYTES + 1)) if ours else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    finally:
+        os.close(descriptor)
+    return held if isinstance(held, dict) else {}
+
+
 def _read(path: Path) -> bytes:
     descriptor = os.open(path, _READ)
     try:
@@ -467,7 +538,19 @@ def _fields(content: bytes, command: Command) -> dict[str, str]:
     except (ValueError, OverflowError, LogicError) as error:
         msg = "issued and expires must be instants with a zone"
         raise DataError(msg) from error
-    return {name: _printable(held[name]) for name in names}
+    shown = [*names, "session", "mac"] if "session" in held else list(names)
+    return {name: _printable(str(held.get(name, ""))) for name in shown}
+
+
+def mac_of(key: bytes, content: Mapping[str, object]) -> str:
+    """Return what vouches for a message: HMAC-SHA-256 over its canonical JSON, as hexadecimals."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def vouches(key: bytes, content: Mapping[str, object], mac: str) -> bool:
+    """Tell whether a message is what the owner of the key wrote."""
+    return hmac.compare_digest(mac_of(key, content).encode(), mac.encode(errors="replace"))
 
 
 def _printable(text: str) -> str:

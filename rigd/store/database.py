@@ -8,6 +8,7 @@ grown by zeros beforehand, so that commits change no file size.
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from rigd.core.errors import DataError, StorageError
 from rigd.store.files import (
     create_secret,
     extend,
+    kind_of,
     make_folder,
     storage_errors,
     sync_file,
@@ -57,9 +59,11 @@ def open_database(
     DataError
         If the file is no database.
     StorageError
-        If the disk refuses.
+        If the disk refuses, or something else than a plain file lies in the place of the database
+        or of one of SQLite's files beside it: it would be followed, or waited for.
     """
     make_folder(path.parent)
+    _require_plain_files(path)
     with _database_errors(path):
         if secret:
             create_secret(path)
@@ -112,13 +116,27 @@ def open_in_memory(gate: Callable[[str], str]) -> sqlite3.Connection:
     return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+def _require_plain_files(path: Path) -> None:
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+        place = path.with_name(name)
+        try:
+            mode = place.lstat().st_mode
+        except OSError:  # none there, which is fine, or SQLite says why it cannot be reached
+            continue
+        if not stat.S_ISREG(mode):
+            msg = f"{name} must be a plain file, found {kind_of(mode)}"
+            raise StorageError(msg, fix=f"move {place} away, then restore it from a backup")
+
+
+def open_for_reading(path: Path, *, any_thread: bool = False) -> sqlite3.Connection:
     """Open a database that is only read; a missing file is not created.
 
     Parameters
     ----------
     path
         The file.
+    any_thread
+        Whether threads share it; they take turns by a lock of their own.
 
     Returns
     -------
@@ -134,7 +152,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """
     with _database_errors(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=not any_thread
+        )
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             connection.execute("PRAGMA query_only=ON")

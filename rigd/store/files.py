@@ -6,8 +6,10 @@ file, sync it, rename it, sync the folder).
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -15,12 +17,15 @@ from rigd.core.errors import AccessError, LogicError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 FILE_MODE = 0o644
 SECRET_MODE = 0o600
 FOLDER_MODE = 0o755
 SECRET_FOLDER_MODE = 0o700
+MOST_BYTES = 1 << 30
+"""No file that is read as a whole is larger: what is larger was not written by us [bytes]."""
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -48,6 +53,8 @@ def storage_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        if error.errno == errno.ELOOP:
+            reason = "a symbolic link lies in its place, move it away"
         msg = f"could not {what}: {reason}"
         raise StorageError(msg, errno=error.errno or 0) from error
 
@@ -94,6 +101,98 @@ def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
         for new in reversed(missing):
             new.mkdir(mode=mode, exist_ok=True)
             sync_folder(new.parent)
+
+
+def read_plain(path: Path, most: int = MOST_BYTES) -> bytes:
+    """Return the content of a plain file: nothing that could block or fill the memory is read.
+
+    Parameters
+    ----------
+    path
+        The file; a link to one is followed.
+    most
+        How large it may be [bytes].
+
+    Returns
+    -------
+    bytes
+        All of it.
+
+    Raises
+    ------
+    StorageError
+        If it is missing, no plain file (a pipe would block the reader for ever), larger than
+        `most`, or cannot be read.
+    """
+    with storage_errors(f"read {path.name}"), open_plain(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            msg = f"{path.name} must have at most {most} bytes, has {size}"
+            raise StorageError(msg, errno=errno.EFBIG, fix=f"move {path} away")
+        return file.read()
+
+
+@contextmanager
+def open_plain(path: Path) -> Iterator[BufferedReader]:
+    """Open a plain file for reading; what could block for ever is not opened.
+
+    Parameters
+    ----------
+    path
+        The file; a link to one is followed.
+
+    Yields
+    ------
+    BufferedReader
+        At its beginning; closed afterwards.
+
+    Raises
+    ------
+    StorageError
+        If it is a pipe, a folder or a device.
+    OSError
+        If it is missing or cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        require_plain(descriptor, path)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
+
+
+def require_plain(descriptor: int, path: Path) -> None:
+    """Refuse what was opened unless it is a plain file.
+
+    Parameters
+    ----------
+    descriptor
+        The open file; `path` names it for the message.
+    path
+        Where it lies.
+
+    Raises
+    ------
+    StorageError
+        If it is something else; it stays open.
+    """
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        msg = f"{path.name} must be a plain file, found {kind_of(mode)}"
+        raise StorageError(msg, errno=errno.EINVAL, fix=f"move {path} away")
+
+
+def kind_of(mode: int) -> str:
+    """Return what a file is, in words, by its ``st_mode``."""
+    kinds = {
+        stat.S_IFREG: "a plain file",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def write_all(descriptor: int, content: bytes, offset: int) -> None:
@@ -253,6 +352,9 @@ def publish(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
 def create_secret(path: Path) -> None:
     """Create an empty file that its owner alone may read; one that exists stays as it is.
 
+    It is not even opened then: to close a file drops every lock that this process holds on it,
+    SQLite's among them, and another process would write into a database that is in use (M18).
+
     Parameters
     ----------
     path
@@ -261,11 +363,17 @@ def create_secret(path: Path) -> None:
     Raises
     ------
     StorageError
-        If the disk refuses.
+        If the disk refuses, or the name is a link.
+    FileExistsError
+        Never: it is one of the disk's refusals.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     with storage_errors(f"create {path.name}"):
-        os.close(os.open(path, flags, SECRET_MODE))
+        try:
+            os.close(os.open(path, flags, SECRET_MODE))
+        except FileExistsError:
+            if path.is_symlink():
+                raise
 
 
 @contextmanager
@@ -408,9 +516,7 @@ class LocalFiles:
         StorageError
             If the file is missing or cannot be read.
         """
-        path = self.path(name)
-        with storage_errors(f"read {name}"):
-            return path.read_bytes()
+        return read_plain(self.path(name))
 
     def replace(self, name: str, content: bytes) -> None:
         """Replace or create a file: old or new content, never a mixture, durable on return."""
@@ -419,6 +525,34 @@ class LocalFiles:
     def exists(self, name: str) -> bool:
         """Tell whether the file is there."""
         return self.path(name).is_file()
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in a folder, in order; none where it is missing.
+
+        Parameters
+        ----------
+        folder
+            Relative to this door's; blank for that one itself.
+
+        Returns
+        -------
+        list of str
+            Without links and folders.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be read.
+        """
+        at = self.path(folder) if folder else self._folder
+        with storage_errors(f"list {folder}"):
+            if not at.is_dir():
+                return []
+            return sorted(x.name for x in at.iterdir() if x.is_file() and not x.is_symlink())
+
+    def remove(self, name: str) -> bool:
+        """Remove a file durably; tell whether it was there."""
+        return remove(self.path(name))
 
     def path(self, name: str) -> Path:
         """Return where a file lies.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from rigd.store.files import storage_errors
+from rigd.store.files import open_plain, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ def sha256_file(path: Path) -> str:
     StorageError
         If the file cannot be read.
     """
-    with storage_errors(f"read {path.name}"), path.open("rb") as file:
+    with storage_errors(f"read {path.name}"), open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

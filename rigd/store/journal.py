@@ -18,11 +18,17 @@ from rigd.store.chainlog import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     from rigd.core.events import Record
+    from rigd.core.values import BotIdentity
     from rigd.store.chainlog import Head, Row
+
+
+def genesis(identity: BotIdentity, day: date, number: int) -> str:
+    """Return what a session's journal is chained to: its bot, day and number."""
+    return f"journal|{identity}|{day.isoformat()}|{number}"
 
 
 class FileJournal:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rigd.core.clock import iso
-from rigd.store.files import publish, storage_errors, write_all
+from rigd.core.errors import StorageError
+from rigd.store.files import open_plain, publish, require_plain, storage_errors, write_all
 
 if TYPE_CHECKING:
     from rigd.core.ports import ControlClock
@@ -152,14 +153,15 @@ class Beat:
             at=iso(self._clock.now()),
         )
         content = json.dumps(asdict(lease)).encode().ljust(_BYTES - 1) + b"\n"
-        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with storage_errors(f"write {self._path.name}"):
             try:
                 descriptor = os.open(self._path, flags)
-            except FileNotFoundError:
+            except OSError:  # none yet, or a link, a pipe or a folder in its place
                 publish(self._path, content)
                 return
             try:
+                require_plain(descriptor, self._path)
                 write_all(descriptor, content, 0)
             finally:
                 os.close(descriptor)
@@ -176,7 +178,7 @@ def read_lease(path: Path) -> Lease | None:
 
 def _read(path: Path) -> Lease | None:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             held = json.loads(file.read(_BYTES))
         owner = held["owner"]
         return Lease(
@@ -187,7 +189,7 @@ def _read(path: Path) -> Lease | None:
             expires_s=float(held["expires_s"]),
             at=str(held["at"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StorageError, OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -18,12 +18,23 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from rigd.core.clock import iso
 from rigd.core.errors import AlreadyRunning, DataError, LogicError, StorageError
-from rigd.store.files import FILE_MODE, make_folder, replace, storage_errors, write_all
+from rigd.store.files import (
+    FILE_MODE,
+    make_folder,
+    open_plain,
+    read_plain,
+    replace,
+    require_plain,
+    storage_errors,
+    write_all,
+)
 from rigd.store.lease import Process
 
 if TYPE_CHECKING:
     from rigd.core.ports import Clock
 
+SUPERVISOR = "rigd up"
+"""What a resident supervisor calls itself."""
 UNNAMED = "a process that has not yet said what it runs"
 
 _OWNER_BYTES = 4096
@@ -150,7 +161,7 @@ class SessionLock:
 def read_owner(path: Path) -> Owner | None:
     """Return who wrote a lock file last, dead or alive; None when it is blank or malformed."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             held = json.loads(file.read(_OWNER_BYTES))
         return Owner(
             pid=int(held["pid"]),
@@ -159,7 +170,7 @@ def read_owner(path: Path) -> Owner | None:
             born=int(held.get("born", 0)),
             boot=str(held.get("boot", "")),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StorageError, OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -267,8 +278,8 @@ def current_epoch(path: Path) -> int:
     StorageError
         If the disk refuses.
     """
-    with storage_errors(f"read {path.name}"):
-        text = path.read_text(encoding="ascii", errors="replace").strip() if path.exists() else "0"
+    held = read_plain(path, _OWNER_BYTES) if path.exists() else b"0"
+    text = held.decode(encoding="ascii", errors="replace").strip()
     if not (text.isascii() and text.isdigit()):
         msg = f"{path.name} must hold a whole number, was {text[:40]!r}"
         raise DataError(msg, fix="restore it from a backup, or write the journal's last epoch")
@@ -280,10 +291,14 @@ def _locked(path: Path) -> int:
     while True:
         descriptor = os.open(path, _FLAGS, FILE_MODE)
         try:
+            require_plain(descriptor, path)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             _refuse(path)
+        except BaseException:
+            os.close(descriptor)
+            raise
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
@@ -291,6 +306,10 @@ def _locked(path: Path) -> int:
 
 
 def _refuse(path: Path) -> NoReturn:
-    who = owner_of(path) or UNNAMED
-    msg = f"another session of this bot is running: {who}"
+    owner = owner_of(path)
+    if owner is not None and owner.what == SUPERVISOR:
+        msg = f"a supervisor has this bot already: {owner}"
+        fix = "start and stop in its panel, or end it: Ctrl-C in its console, or its service"
+        raise AlreadyRunning(msg, fix=fix)
+    msg = f"another session of this bot is running: {owner or UNNAMED}"
     raise AlreadyRunning(msg, fix="wait for it to end, or raise its stop flag")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rigd.core.errors import DataError, Problem
 from rigd.store.chainlog import genesis_hash, read_chain, verify_chain
-from rigd.store.files import replace, storage_errors
+from rigd.store.files import open_plain, read_plain, replace, storage_errors
 from rigd.store.hashing import sha256_file
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def read(folder: Path) -> dict[str, Any]:
     StorageError
         If it is missing.
     """
-    with storage_errors(f"read {NAME}"):
-        text = (folder / NAME).read_bytes()
+    text = read_plain(folder / NAME)
     try:
         held = json.loads(text)
         digest = held.pop("seal")
@@ -195,7 +194,7 @@ def _parted(locators: str) -> list[str]:
 
 def _locators(path: Path) -> str:
     """Return the first digits of each line's hash, one after the other."""
-    with storage_errors(f"read {path.name}"), path.open("rb") as file:
+    with storage_errors(f"read {path.name}"), open_plain(path) as file:
         return "".join(hashlib.sha256(line).hexdigest()[:_LOCATOR] for line in file)
 
 

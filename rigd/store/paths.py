@@ -93,6 +93,11 @@ class BotTree:
         return self.root / "launch.lock"
 
     @property
+    def launch_ticket(self) -> Path:
+        """What lets the engine of a launched session begin; removed by who redeems it."""
+        return self.root / "launch_ticket.json"
+
+    @property
     def lease(self) -> Path:
         """Where the engine's loop says that it is alive."""
         return self.root / "lease.json"
@@ -196,6 +201,26 @@ class Home:
         return self.root / "runs" / "control"
 
     @property
+    def request_keys(self) -> Path:
+        """What pages sign and seal their requests with; made by each supervisor for itself."""
+        return self.env / "keys" / "requests.key"
+
+    @property
+    def key_lock(self) -> Path:
+        """The file that lets one change of secrets be written at a time."""
+        return self.env / "keys" / "change.lock"
+
+    @property
+    def resident_lock(self) -> Path:
+        """The file that lets one resident supervisor own the home at a time."""
+        return self.root / "runs" / "up.lock"
+
+    @property
+    def resident_lease(self) -> Path:
+        """Where the resident supervisor says that it is alive."""
+        return self.root / "runs" / "up.json"
+
+    @property
     def logs(self) -> Path:
         """The system logs (document 070)."""
         return self.runs / "logs"
@@ -232,6 +257,13 @@ class Home:
     def bots_with_sessions(self) -> list[str]:
         """Return the names of the bots that have a folder of sessions, in order."""
         return sorted(path.parent.name for path in self.runs.glob(f"*/{SESSIONS}"))
+
+    def bots(self) -> list[str]:
+        """Return the names of the bots that have sessions or books, in order."""
+        return sorted({
+            *self.bots_with_sessions(),
+            *(path.parent.parent.name for path in self.books()),
+        })
 
     def books(self) -> list[Path]:
         """Return the books of every bot of the home, in order."""

@@ -7,6 +7,7 @@ that owned the file in the documents.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from rigd.core.errors import ForeignWriter, LogicError
 from rigd.core.values import STRATEGIES
-from rigd.store.files import FILE_MODE, replace, storage_errors
+from rigd.store.files import FILE_MODE, read_plain, replace
 from rigd.store.rotation import KEPT, MAX_BYTES, LineLog
 
 if TYPE_CHECKING:
@@ -106,7 +107,14 @@ _STANDING = (
     _log("start_log", "rigd.reporting.logs", "main", bot=False),
     _log("stop_log", "rigd.reporting.logs", "main", bot=False),
     _log("operator_audit.log", "rigd.hosts.operator_audit", "main", bot=False),
+    _log("key_usage.log", "rigd.hosts.keys", "security_bot", bot=False, shown=False),
+    _log("alerts.log", "rigd.hosts.notifying", "notifier_bot", bot=False),
+    _log(
+        "alerts_acknowledged.json", "rigd.hosts.notifying", "notifier_bot", bot=False, shown=False
+    ),
     _log("supervisor.log", "rigd.hosts.launch", "tbot_supervisor", bot=False),
+    _log("trading_bot.log", "rigd.reporting.trading_log", "logging_config", bot=False),
+    _log("launches.log", "rigd.hosts.up.memory", "scheduler_service", bot=False),
     _log("provisioning.log", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("provisioning_status.json", "rigd.hosts.provision", "provisioning_runner", bot=False),
     _log("auth_web.log", "rigd.access.trail", "auth_web", bot=False),
@@ -114,12 +122,39 @@ _STANDING = (
     _log("system_users.log", "rigd.access.trail", "auth_web", bot=False),
     _log("user_activity_monitoring.log", "rigd.access.trail", "auth_web", bot=False),
     _log("password_reset_tokens.log", "rigd.access.trail", "auth_web", bot=False),
+    _log(
+        "init_system_logs.log", "rigd.hosts.bootstrap", "init_system_logs", bot=False, shown=False
+    ),
+    _log(
+        "init_system_users.log", "rigd.hosts.bootstrap", "init_system_users", bot=False, shown=False
+    ),
+    _log(
+        "init_user_activity_monitoring.log",
+        "rigd.hosts.bootstrap",
+        "init_user_activity_monitoring",
+        bot=False,
+        shown=False,
+    ),
+    _log(
+        "init_password_reset_tokens.log",
+        "rigd.hosts.bootstrap",
+        "init_password_reset_tokens",
+        bot=False,
+        shown=False,
+    ),
     _file(
         "bot_state.txt",
         "control/bot_state.txt",
         "rigd.hosts.bot_state",
         "tbot_supervisor",
         Format.TEXT,
+    ),
+    _file(
+        "resident.json",
+        "control/resident.json",
+        "rigd.hosts.up.memory",
+        "tbot_supervisor",
+        Format.JSON,
     ),
     _log("open.log", "rigd.reporting.logs", "main", bot=True),
     _log("mid.log", "rigd.reporting.logs", "main", bot=True),
@@ -135,6 +170,13 @@ _STANDING = (
         "rigd.hosts.launch",
         "main",
         Format.JSON,
+    ),
+    _log(
+        "test_stamp.json",
+        "rigd.hosts.gate_stamp",
+        "integration_test_runner",
+        bot=False,
+        shown=False,
     ),
     _log("test_mode.log", "rigd.hosts.test_mode", "integration_test_runner", bot=True),
     _file(
@@ -326,6 +368,21 @@ _OTHER = (
         "auto_backup",
         Format.ARCHIVE,
     ),
+    _file("alerts.json", "{bot}/alerts.json", "rigd.hosts.notifying", "notifier_bot", Format.JSON),
+    _file(
+        "confirmations.json",
+        "{bot}/confirmations.json",
+        "rigd.hosts.confirmations",
+        "main",
+        Format.JSON,
+    ),
+    _file(
+        "confirmations_answered.json",
+        "{bot}/confirmations_answered.json",
+        "rigd.hosts.confirmations",
+        "main",
+        Format.JSON,
+    ),
     _file("config.lock", "{bot}/config.lock", "rigd.store.locks", "main", Format.JSON),
     _file(
         "sim_broker.json",
@@ -423,6 +480,13 @@ _OTHER = (
         Format.JSON,
     ),
     _file("launch.lock", "{bot}/launch.lock", "rigd.store.locks", "main", Format.JSON),
+    _file(
+        "launch_ticket.json",
+        "{bot}/launch_ticket.json",
+        "rigd.hosts.launch_ticket",
+        "main",
+        Format.JSON,
+    ),
     _file("session.lock", "{bot}/session.lock", "rigd.store.locks", "main", Format.JSON),
     _file("lease_epoch", "{bot}/lease_epoch", "rigd.store.locks", "main", Format.TEXT),
 )
@@ -691,6 +755,10 @@ class Registry:
         """Append one line, which carries no line end, to a standing log; see `open_log`."""
         self.open_log(name, writer=writer).write(line)
 
+    def begin_log(self, name: str, *, writer: str) -> None:
+        """Move what a standing log holds aside, so that it begins anew; see `open_log`."""
+        self.open_log(name, writer=writer).begin_new()
+
     def read(self, name: str) -> bytes:
         """Return the content of a file; blank when it does not exist.
 
@@ -710,8 +778,7 @@ class Registry:
             If it cannot be read.
         """
         path = self.path(name)
-        with storage_errors(f"read {name}"):
-            return path.read_bytes() if path.exists() else b""
+        return read_plain(path) if os.path.lexists(path) else b""
 
     def close(self) -> None:
         """Sync and close every log that was opened."""

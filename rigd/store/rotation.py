@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from rigd.core.errors import LogicError, StorageError
-from rigd.store.files import FILE_MODE, make_folder, storage_errors, sync_folder
+from rigd.store.files import FILE_MODE, make_folder, require_plain, storage_errors, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 KEPT: Final = 2
 """Rotated files that are kept of each log."""
 
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _WINDOW = 1024 * 1024
 
 
@@ -131,6 +131,17 @@ class LineLog:
             raise StorageError(msg)
         self._size += written
 
+    def begin_new(self) -> None:
+        """Move what the log holds aside, so that the next line begins a new file.
+
+        Raises
+        ------
+        StorageError
+            If the system refuses.
+        """
+        if self._size:
+            self._rotate()
+
     def close(self) -> None:
         """Sync and close; closing twice does nothing."""
         if self._fd >= 0:
@@ -153,11 +164,16 @@ class LineLog:
 def _cut_torn_line(path: Path) -> None:
     """Remove what follows the last line end."""
     try:
-        size = path.stat().st_size
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return
-    with path.open("r+b") as file:
-        end = size
+    try:
+        require_plain(descriptor, path)
+    except StorageError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "r+b") as file:
+        size = end = os.fstat(descriptor).st_size
         while end > 0:
             start = max(0, end - _WINDOW)
             file.seek(start)

@@ -10,17 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from rigd.strategy import checks, stepper
-from rigd.strategy.definition import Observes, Strategy
+from rigd.strategy.definition import Observes
+from rigd.strategy.shipped import ShippedStrategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rigd.config.schema import Settings
     from rigd.config.strategies import StrategySettings
-    from rigd.core.values import Bar, SelfCheck, Window
-    from rigd.strategy.exits import ExitRules
-    from rigd.strategy.stepper import StepPlan, Trade
+    from rigd.core.values import Bar, Window
 
 NAME = "open"
 
@@ -139,7 +134,7 @@ def vwap(state: OpenState) -> float:  # noqa: ARG001 - one signature for all str
     return math.nan
 
 
-STRATEGY = Strategy(
+STRATEGY = ShippedStrategy(
     name=NAME,
     observes=Observes.WINDOW,
     fills_in_breakout=False,
@@ -151,38 +146,5 @@ STRATEGY = Strategy(
     vwap=vwap,
 )
 
-
-def self_check(settings: Settings) -> SelfCheck:
-    """Tell whether the settings let this strategy run.
-
-    Parameters
-    ----------
-    settings
-        The bot's.
-
-    Returns
-    -------
-    SelfCheck
-        Failed with every problem named.
-    """
-    return checks.check(settings.strategy(NAME))
-
-
-def simulate(
-    days: Iterable[Sequence[Bar]], params: OpenParams, rules: ExitRules, plan: StepPlan
-) -> tuple[Trade, ...]:
-    """Run the strategy over days of one symbol (document 050, ``.simulate()``).
-
-    Parameters
-    ----------
-    days
-        The regular bars of each day, in time order.
-    params, rules, plan
-        What decides, what ends a trade, and how fills are simulated.
-
-    Returns
-    -------
-    tuple of Trade
-        At most one a day; `day` counts from 0.
-    """
-    return stepper.walk_days(STRATEGY, days, params, rules, plan)
+self_check = STRATEGY.self_check
+simulate = STRATEGY.simulate

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,9 +56,47 @@ class Key:
         """The fingerprint: 16 hexadecimal digits that tell keys apart and reveal nothing."""
         return hashlib.sha256(b"rigd key id\n" + self.material).hexdigest()[:16]
 
+    def text(self) -> bytes:
+        """Return what a key file holds: base64 and a line end."""
+        return base64.urlsafe_b64encode(self.material) + b"\n"
+
     def __repr__(self) -> str:
         """Return the fingerprint alone."""
         return f"Key({self.key_id})"
+
+
+def new_key() -> Key:
+    """Return a key that was drawn now."""
+    return Key(secrets.token_bytes(KEY_BYTES))
+
+
+def read_key(text: bytes, *, source: str) -> Key:
+    """Return the key in a text.
+
+    Parameters
+    ----------
+    text
+        Base64 of 32 bytes.
+    source
+        Where it comes from, for the message.
+
+    Returns
+    -------
+    Key
+        The key.
+
+    Raises
+    ------
+    SecretError
+        If it is something else; the message does not tell what.
+    """
+    material = b""
+    with suppress(binascii.Error, ValueError):
+        material = base64.b64decode(text.strip(), b"-_", validate=True)
+    if len(material) != KEY_BYTES:
+        msg = f"{source} must hold base64 of {KEY_BYTES} bytes, found something else"
+        raise SecretError(msg)
+    return Key(material)
 
 
 class KeyRing:
@@ -69,15 +108,21 @@ class KeyRing:
         The door to ``env/``; it must create files with mode 0600 in folders with mode 0700.
     mode_of
         How to see modes, such as `lstat_modes`; None where there are none, as in memory.
+    given
+        The key where a container hands it to its process, by an environment variable or a file in
+        memory: it is never written, and there is no key file (K18).
     """
 
-    def __init__(self, files: Files, mode_of: ModeOf | None = None) -> None:
+    def __init__(
+        self, files: Files, mode_of: ModeOf | None = None, *, given: Key | None = None
+    ) -> None:
         self._files = files
         self._mode_of = mode_of
+        self._given = given
 
     def exists(self) -> bool:
-        """Tell whether there is a key file."""
-        return self._files.exists(KEY_FILE)
+        """Tell whether there is a key."""
+        return self._given is not None or self._files.exists(KEY_FILE)
 
     def current(self) -> Key:
         """Return the key.
@@ -92,16 +137,13 @@ class KeyRing:
         SecretError
             If it is missing, malformed, or open to anyone but its owner.
         """
+        if self._given is not None:
+            return self._given
         if not self.exists():
             msg = f"env/{KEY_FILE} must hold the key, found no file"
             raise SecretError(msg, fix="restore it, or provision a new profile")
         self._check_modes()
-        try:
-            material = base64.b64decode(self._files.read(KEY_FILE).strip(), b"-_", validate=True)
-        except binascii.Error:
-            msg = f"env/{KEY_FILE} must hold base64 of {KEY_BYTES} bytes, found something else"
-            raise SecretError(msg) from None
-        return Key(material)
+        return read_key(self._files.read(KEY_FILE), source=f"env/{KEY_FILE}")
 
     def create(self) -> Key:
         """Make a new key and write it.
@@ -119,10 +161,33 @@ class KeyRing:
         if self.exists():
             msg = f"env/{KEY_FILE} must not exist before a key is made, found a file"
             raise SecretError(msg)
-        key = Key(secrets.token_bytes(KEY_BYTES))
-        self._files.replace(KEY_FILE, base64.urlsafe_b64encode(key.material) + b"\n")
+        key = new_key()
+        self._files.replace(KEY_FILE, key.text())
         self._check_modes()
         return key
+
+    @property
+    def may_rotate(self) -> bool:
+        """Tell whether the key lies in a file of ours, so that another one can take its place."""
+        return self._given is None
+
+    def replace(self, key: Key) -> None:
+        """Put another key into the place of the one that lies there: the switch of a rotation.
+
+        Parameters
+        ----------
+        key
+            The new one; the files that it opens lie there already.
+
+        Raises
+        ------
+        SecretError
+            If there is no key yet, or it was handed to this process.
+        """
+        if not self.may_rotate or not self.exists():
+            msg = "only a key that lies in a file is exchanged, found none"
+            raise SecretError(msg)
+        self._files.replace(KEY_FILE, key.text())
 
     def _check_modes(self) -> None:
         if self._mode_of is None:

@@ -30,13 +30,18 @@ class House:
         self.clock = FakeClock()
         self.registry = Registry(self.home)
         self.database = open_database(self.home.users, wal_reserve=False, secret=True)
-        numbers = count()
+        self._numbers = count()
+        self._cost = cost
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Open the users anew, as another process would."""
         self.users = Users(
             self.database,
             self.clock,
             Trail(self.registry, self.clock),
-            cost=cost,
-            draw=lambda size: f"{next(numbers):0{size}d}",
+            cost=self._cost,
+            draw=lambda size: f"{next(self._numbers):0{size}d}",
         )
 
     def admin(self, name: str = "ada") -> str:

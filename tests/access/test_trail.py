@@ -10,11 +10,11 @@ from rigd.store.registry import output
 
 
 def test_a_row_is_one_line_with_who_and_when(house) -> None:
-    """S18: a name with a newline and an escape forges no row."""
+    """S18: an address with a newline and an escape forges no row."""
     with pytest.raises(AccessError):
-        house.users.log_in('eve\n{"event":"login"}\x1b[2J', "x")
+        house.users.log_in("eve", "x", address='eve\n{"event":"login"}\x1b[2J')
     (row,) = house.rows(Log.AUTH)
-    assert row["by"].startswith("eve\n")
+    assert row["address"].startswith("eve\n")
     assert row["timestamp"] == "2024-03-04T14:00:00Z"
     assert "\x1b" not in house.registry.path(Log.AUTH.value).read_text()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rigd.access import passwords
 from rigd.access.roles import Action, Role
-from rigd.access.trail import Log
+from rigd.access.trail import Log, Trail
+from rigd.access.users import LockedOutError
 from rigd.core.errors import AccessError, ConfigError
 from tests.access.homes import WORDS
 
@@ -78,7 +80,23 @@ def test_a_wrong_name_and_a_wrong_password_are_told_alike(house, name, password)
     with pytest.raises(AccessError, match="name or password is not right"):
         house.users.log_in(name, password, address="10.0.0.1")
     (row,) = house.rows(Log.AUTH)
-    assert (row["event"], row["by"], row["address"]) == ("login_refused", name, "10.0.0.1")
+    by = name if name == "ada" else ""
+    assert (row["event"], row["by"], row["address"]) == ("login_refused", by, "10.0.0.1")
+
+
+def test_a_password_in_the_field_of_the_name_is_kept_nowhere(house) -> None:
+    """I-22: no log and no table holds what somebody typed who is nobody; it counts all the same."""
+    house.admin()
+    for _ in range(10):
+        with pytest.raises(AccessError):
+            house.users.log_in(WORDS, "")
+    with pytest.raises(AccessError):
+        house.users.reset(WORDS, "no token", OTHER)
+    with pytest.raises(LockedOutError):
+        house.users.log_in(WORDS, "")
+    rows = [*house.rows(Log.AUTH), *house.rows(Log.TOKENS)]
+    assert len(rows) == 12
+    assert WORDS not in f"{rows}{list(house.database.iterdump())}"
 
 
 def test_ten_guesses_close_the_account_for_a_quarter_of_an_hour(house) -> None:
@@ -93,12 +111,14 @@ def test_ten_guesses_close_the_account_for_a_quarter_of_an_hour(house) -> None:
     assert house.users.log_in("ada", WORDS)
 
 
-def test_an_address_that_guesses_many_names_is_closed(house) -> None:
+def test_an_address_that_guesses_many_names_is_closed(house, monkeypatch) -> None:
     """S05: a hundred in an hour; others come in meanwhile."""
     house.admin()
-    for number in range(100):
-        with pytest.raises(AccessError):
-            house.users.log_in(f"user{number}", OTHER, address="10.0.0.1")
+    with monkeypatch.context() as patch:
+        patch.setattr(passwords, "matches", lambda *_: False)  # a quarter of a second each
+        for number in range(100):
+            with pytest.raises(AccessError):
+                house.users.log_in(f"user{number}", OTHER, address="10.0.0.1")
     with pytest.raises(AccessError):
         house.users.log_in("ada", WORDS, address="10.0.0.1")
     assert house.users.log_in("ada", WORDS, address="10.0.0.2")
@@ -273,3 +293,124 @@ def test_no_secret_stands_in_any_file(house, tmp_path) -> None:
     assert b"bob" in content
     for secret in (WORDS, OTHER, token, key):
         assert secret.encode() not in content
+
+
+def test_a_change_and_its_row_survive_a_crash_between_them(house, monkeypatch) -> None:
+    """S20: what was committed is written to its log once, by the next opening if need be."""
+    house.admin()
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rigd.access.trail.Trail.append", crash)
+        with pytest.raises(KeyboardInterrupt):
+            house.users.add("bob", Role.VIEWER, WORDS, by="ada")
+    assert [row["event"] for row in house.rows(Log.USERS)] == ["registered"]
+    house.reopen()
+    house.reopen()
+    assert [row["event"] for row in house.rows(Log.USERS)] == ["registered", "added"]
+
+
+def test_a_row_that_was_written_before_a_crash_is_not_written_again(house, monkeypatch) -> None:
+    """S20: exactly one."""
+    house.admin()
+    append = Trail.append
+
+    def crash(trail: Trail, log: Log, line: str) -> None:
+        append(trail, log, line)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rigd.access.trail.Trail.append", crash)
+        with pytest.raises(KeyboardInterrupt):
+            house.users.add("bob", Role.VIEWER, WORDS, by="ada")
+    house.reopen()
+    assert [row["event"] for row in house.rows(Log.USERS)] == ["registered", "added"]
+
+
+def test_a_change_that_is_taken_back_leaves_no_row(house) -> None:
+    """S20: and the other way round."""
+    house.admin()
+    with pytest.raises(AccessError, match="last admin"):
+        house.users.set_enabled("ada", enabled=False, by="ada")
+    assert house.rows(Log.SECURITY) == []
+
+
+def test_a_strangers_guesses_do_not_lock_the_user_out(house) -> None:
+    """S05: a browser that logged in before has attempts of its own, ten of them."""
+    house.admin()
+    for _ in range(12):
+        with pytest.raises(AccessError):
+            house.users.log_in("ada", OTHER, address="10.0.0.9")
+    assert house.users.log_in("ada", WORDS, device="ada's browser")
+    for _ in range(10):
+        with pytest.raises(AccessError):
+            house.users.log_in("ada", OTHER, device="ada's browser")
+    with pytest.raises(LockedOutError):
+        house.users.log_in("ada", WORDS, device="ada's browser")
+
+
+def test_a_locked_account_costs_no_work(house, monkeypatch) -> None:
+    """S05: of many guesses ten are verified in a quarter of an hour, for unknown users too."""
+    house.admin()
+    verified = []
+    monkeypatch.setattr("rigd.access.passwords.matches", lambda *a: verified.append(a) and False)
+    for name in ("ada", "nobody-at-all"):
+        for _ in range(40):
+            with pytest.raises(AccessError):
+                house.users.log_in(name, OTHER)
+    assert len(verified) == 20
+
+
+def test_a_wrong_token_costs_no_work(house, monkeypatch) -> None:
+    """S25: no password is hashed for it."""
+    house.users.offer_registration()
+    monkeypatch.setattr("rigd.access.passwords.hashed", lambda *_, **__: pytest.fail("hashed"))
+    with pytest.raises(AccessError, match="token"):
+        house.users.register("guess", "ada", WORDS)
+
+
+def test_a_browser_that_is_known_comes_in_from_an_address_that_guesses(house, monkeypatch) -> None:
+    """S05: over a loopback strangers have the user's own address; it locks strangers out alone."""
+    house.admin()
+    monkeypatch.setattr(
+        "rigd.access.passwords.matches", lambda given, kept: kept and given == WORDS
+    )
+    for number in range(110):
+        with pytest.raises(AccessError):
+            house.users.log_in(f"guess{number}", OTHER, address="127.0.0.1")
+    with pytest.raises(LockedOutError):
+        house.users.log_in("ada", WORDS, address="127.0.0.1")
+    assert house.users.log_in("ada", WORDS, address="127.0.0.1", device="ada's browser")
+
+
+def test_a_log_in_that_is_being_verified_while_the_password_changes_is_refused(
+    house, monkeypatch
+) -> None:
+    """S07: an old password opens nothing after its replacement, not even by a race."""
+    house.admin()
+    token = house.users.offer_reset("ada", by="ada")
+    verified = passwords.matches
+
+    def slow(password: str, kept: str | None) -> bool:
+        found = verified(password, kept)
+        house.users.reset("ada", token, OTHER)
+        return found
+
+    monkeypatch.setattr("rigd.access.passwords.matches", slow)
+    with pytest.raises(AccessError, match="not right"):
+        house.users.log_in("ada", WORDS)
+    assert house.database.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+
+
+def test_an_id_that_is_none_writes_nothing(house) -> None:
+    """S25: a made-up cookie costs a look-up, no transaction."""
+    house.admin()
+    before = house.database.total_changes
+    statements = []
+    house.database.set_trace_callback(statements.append)
+    assert house.users.who("made up") is None
+    house.database.set_trace_callback(None)
+    assert house.database.total_changes == before
+    assert [each for each in statements if not each.startswith("SELECT")] == []

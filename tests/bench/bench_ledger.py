@@ -48,7 +48,7 @@ class Spent(NamedTuple):
 def main() -> int:
     """Print every figure with its floor and its goal."""
     report("", "floor", "figure", "ratio")
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(dir=goals.scratch()) as folder:
         durable_posts(Path(folder))
         path = batches(Path(folder))
         verification(Path(folder), path)

@@ -16,12 +16,18 @@ import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rigd.calendar.exchange import sessions
+from rigd.core.values import Bar
+from rigd.hosts.backtest.host import Host
+from rigd.hosts.backtest.scanning import Lane
 from rigd.ledger.book import Ledger
 from rigd.store.database import open_database
 from tests.bench import goals, ours, replays
@@ -30,6 +36,7 @@ from tests.bench.bench_ledger import fills as ledger_fills
 from tests.bench.bench_ledger import synced_write
 from tests.bench.peer import Peer, PeerAbsentError, unlike
 from tests.bench.peers import work
+from tests.hosts.backtest.days import CASH, history_of, terms
 from tests.ledger.books import ACCOUNT, BOT, KEY, entry, started
 
 if TYPE_CHECKING:
@@ -59,7 +66,7 @@ SIZES = {
     "from_order_func": Size(work.YEAR, ROUNDS),
     "backtesting": Size(work.YEAR, 3),
     "nautilus": Size(work.YEAR, 3),
-    "backtrader": Size(42, 3),
+    "backtrader": Size(work.YEAR, 2),
 }
 SYMBOLS = 500
 PEER_SYMBOLS = 100
@@ -73,8 +80,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--whole", action="store_true")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(dir=goals.scratch()) as folder:
         against_c(Path(folder))
+        whole_host()
         differing: list[int] = []
         for name, size in SIZES.items():
             days = work.YEAR if options.whole else size.days
@@ -94,7 +102,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 def against_c(folder: Path) -> None:
     """Time one backtest of the year and the loop in C in turns."""
     bars = work.year()
-    run, what = ours.one_backtest(bars, RULES)
+    run = ours.one_backtest(bars, RULES)
     library = ours.build_c(folder)
     if library is None:
         goals.absent("P1.c", "no gcc")
@@ -108,8 +116,26 @@ def against_c(folder: Path) -> None:
     times = in_turns({"ours": run, **loops}, 10 * ROUNDS)
     floor = min(times[name] for name in loops)
     told = {f"{name}_ms": seconds * 1e3 for name, seconds in times.items()}
-    note = f"{what}; {len(fills)} trades, the same in C: {'no' if apart else 'yes'}"
+    note = f"{len(fills)} trades, the same in C: {'no' if apart else 'yes'}"
     goals.tell("P1.c", times["ours"] / floor, note, **told)
+
+
+def whole_host() -> None:
+    """Time the backtest host with pool, filters, risk, sizes, caps and records on the year."""
+    span = sessions(date(2013, 1, 2), date(2014, 1, 31))[: work.YEAR]
+    rows, offsets = ours.packed(work.year())
+    days = [[Bar(*row) for row in rows[first:last].tolist()] for first, last in pairwise(offsets)]
+    history = history_of({found.day: {"SPY": day} for found, day in zip(span, days, strict=True)})
+    terms_ = terms(**replays.SETTINGS)
+    history.packed("SPY")
+
+    def run() -> int:
+        found = Host(terms_, history, Lane.COMPILED).run(CASH)
+        return sum(len(day.trades) for day in found)
+
+    trades = run()
+    seconds = statistics.median(repeated(run, 3))
+    print(f"the backtest host: {seconds * 1e3:.0f} ms for the year, {trades} trades (no goal)")  # noqa: T201 - a bench prints
 
 
 def against_peer(name: str, folder: Path, bars: Bars, rounds: int, differing: list[int]) -> None:
@@ -118,7 +144,7 @@ def against_peer(name: str, folder: Path, bars: Bars, rounds: int, differing: li
     key = f"P1.{name}"
     try:
         with Peer.on_bars(name, bars, RULES, folder) as peer:
-            run, what = ours.one_backtest(bars, RULES)
+            run = ours.one_backtest(bars, RULES)
             fills, theirs = ours.fills_of(run()), peer.fills()
             mine, seconds = in_turns_with(run, peer, rounds)
             version = peer.version
@@ -141,7 +167,7 @@ def against_peer(name: str, folder: Path, bars: Bars, rounds: int, differing: li
         "days_that_differ": len(apart),
     }
     note = (
-        f"{version}, {what}, {days} days; {len(theirs)} trades, {work.pnl(theirs, RULES):,.2f} USD,"
+        f"{version}, {days} days; {len(theirs)} trades, {work.pnl(theirs, RULES):,.2f} USD,"
         f" ours {len(fills)}, {work.pnl(fills, RULES):,.2f} USD; {len(apart)} differ"
     )
     if name in {"backtrader", "from_order_func"}:
@@ -201,9 +227,6 @@ def against_engine(folder: Path, symbols: int) -> None:
 
 def goal_of_trades(ways: dict[str, replays.Way]) -> None:
     """Compare the trades of the session engine and of the backtest host on the same day."""
-    if replays.HOST not in ways:
-        goals.absent("P6.trades", "the backtest host is not there yet")
-        return
     session, host = (set(ways[name].run()) for name in (replays.SESSION, replays.HOST))
     note = f"{len(session)} trades of {SYMBOLS} symbols, every pool, cap and risk rule in force"
     goals.tell("P6.trades", len(session ^ host), note)

@@ -32,7 +32,7 @@ from tests.bench import goals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROUNDS = 7
+ROUNDS = 5
 IMPORTS = ("pandas", "bokeh.plotting", "rigd.hosts.session")
 CELL = f"""a = 1
 import sys, time

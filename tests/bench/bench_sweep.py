@@ -2,9 +2,10 @@
 
 Run ``python -m tests.bench sweep``. Both sides do the same work on the same bars on one core, are
 measured in the time that the core worked for them (others may share the machine), and must give
-the same outputs to the last bit, else the line says `not met`. The goals are taken against the
-naive loop that reads every bar of every day, as W2 is defined; beside it stands one that leaves a
-day when nothing more can happen.
+the same outputs to the last bit: P2.equal counts those that differ. The goals are taken against
+the naive loop that reads every bar of every day, as W2 is defined; beside it stands one that leaves
+a day when nothing more can happen. vectorbt runs 100 sets, and the grid is taken for 100 times as
+much. Processes and workers are measured by the wall on what cores are free: both sides in turns.
 """
 
 from __future__ import annotations
@@ -14,19 +15,34 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from time import process_time
-from typing import TYPE_CHECKING
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rigd.hosts.kernels import cached
 from rigd.hosts.kernels.reentry import UNLIMITED, TradeRules, compile_hop
 from rigd.hosts.kernels.sharing import compile_share
+from rigd.hosts.sweep.cluster import run_on
+from rigd.hosts.sweep.pool import run_here
+from rigd.hosts.sweep.work import Part
+from tests.bench import goals
 from tests.bench import sweep_work as work
+from tests.bench.peer import Peer, PeerAbsentError
+from tests.bench.peers import work as peer_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ctypes
+    from collections.abc import Callable, Iterator
 
+KERNELS = "kernels"
+"""The folder of what was compiled, so that each kernel is compiled once for all processes."""
+
+SETS = 10_000
+SCALING_ROUNDS = 2
+PARTS, LEAD = 120, 30
 ROUNDS = 5
 SYMBOLS = 500
 ALONE = 40
@@ -51,103 +67,191 @@ def timed(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
     return process_time() - began, found
 
 
-def line(goal: str, text: str, *, met: bool) -> bool:
-    """Print one goal."""
-    sys.stdout.write(f"{goal} {text}: {'met' if met else 'not met'}\n")
-    sys.stdout.flush()
-    return met
+class Grid(NamedTuple):
+    """One strategy's grid over one symbol-year, and the naive loop in C."""
+
+    library: ctypes.CDLL
+    name: str
+    bars: np.ndarray
+    offsets: np.ndarray
+
+    @property
+    def work(self) -> work.Work:
+        """The combinations."""
+        return work.grid(self.name)
+
+    @property
+    def series(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bars, offsets and the class of each day, as the kernels take them."""
+        return self.bars, self.offsets, np.zeros(len(self.offsets) - 1, np.int64)
+
+    def naive(self, **changes: Any) -> np.ndarray:
+        """Run the loop in C over it."""
+        return work.run_naive(self.library, self.work, self.bars, self.offsets, **changes)
 
 
-def shared(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> tuple[bool, float]:
-    """Compare one grid of 10,000; return whether the goal was met, and the time of ours [s]."""
-    grid = work.grid(name)
-    share = compile_share(work.MODULES[name].STRATEGY)
-    classes = np.zeros(len(offsets) - 1, np.int64)
-    terms = (classes, grid.entries, grid.exits, work.FRICTIONS, work.COSTS)
+def shared(grid: Grid) -> float:
+    """Compare one grid of 10,000; return the time of ours [s]."""
+    share = compile_share(work.MODULES[grid.name].STRATEGY)
+    asked = grid.work
+    terms = (asked.entries, asked.exits, work.FRICTIONS, work.COSTS)
 
     def ours() -> np.ndarray:
-        return share(bars, offsets, *terms).reshape(-1, 6)
+        return share(*grid.series, *terms).reshape(-1, 6)
 
     mine = best_of(ours)
-    naive, want = timed(lambda: work.run_naive(library, grid, bars, offsets))
-    early, same = timed(lambda: work.run_naive(library, grid, bars, offsets, early=True))
-    equal = np.array_equal(ours(), want) and np.array_equal(want, same)
-    met = line(
-        "P2",
-        f"{name}, {len(want)} sets, stop, target, trail, time: {mine * 1e3:.1f} ms, naive C "
-        f"{naive * 1e3:.0f} ms = {naive / mine:.0f}x (goal 100x), C that leaves early "
-        f"{early / mine:.0f}x, outputs equal {equal}",
-        met=equal and naive / mine >= 100.0,
+    naive, want = timed(grid.naive)
+    early, same = timed(lambda: grid.naive(early=True))
+    apart = unlike(ours(), want) + unlike(want, same)
+    note = f"{grid.name}: {len(want)} sets with stop, target, trail and time exit"
+    goals.tell("P2.equal", apart, note)
+    goals.tell(
+        "P2.c",
+        naive / mine,
+        f"{note}; {early / mine:.0f} times C that leaves a day early",
+        ours_ms=mine * 1e3,
+        c_ms=naive * 1e3,
     )
-    return met, mine
+    whole = mine * SYMBOLS
+    goals.tell("P5.core", whole, f"{grid.name}: {SYMBOLS} times one symbol-year", one_ms=mine * 1e3)
+    return mine
 
 
-def hopping(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:
+def hopping(grid: Grid) -> None:
     """Compare one grid of 10,000 with unlimited re-entry."""
-    grid = work.grid(name)
-    hop = compile_hop(work.MODULES[name].STRATEGY)
+    hop = compile_hop(work.MODULES[grid.name].STRATEGY)
+    asked = grid.work
     rules = TradeRules(UNLIMITED, np.ones(1), math.inf)
-    terms = (grid.entries, grid.exits, work.FRICTIONS, work.COSTS, rules)
-    classes = np.zeros(len(offsets) - 1, np.int64)
+    terms = (asked.entries, asked.exits, work.FRICTIONS, work.COSTS, rules)
 
     def ours() -> np.ndarray:
-        return hop(bars, offsets, classes, *terms).reshape(-1, 6)
+        return hop(*grid.series, *terms).reshape(-1, 6)
 
     mine = best_of(ours, 3)
-    naive, want = timed(
-        lambda: work.run_naive(library, grid, bars, offsets, entries_a_day=UNLIMITED)
-    )
-    equal = np.array_equal(ours(), want)
-    return line(
-        "P3",
-        f"{name}, {len(want)} sets, re-entry: {mine * 1e3:.1f} ms, naive C {naive * 1e3:.0f} ms = "
-        f"{naive / mine:.0f}x (goal 12x), outputs equal {equal}",
-        met=equal and naive / mine >= 12.0,
-    )
+    naive, want = timed(lambda: grid.naive(entries_a_day=UNLIMITED))
+    goals.tell("P2.equal", unlike(ours(), want), f"{grid.name}: {len(want)} sets with re-entry")
+    told = {"ours_ms": mine * 1e3, "c_ms": naive * 1e3}
+    goals.tell("P3.reentry", naive / mine, f"{grid.name}: no limit of entries a day", **told)
 
 
-def alone(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:
+def alone(grid: Grid) -> None:
     """Compare sets that come one by one, so that nothing is shared, with the naive loop in C."""
-    grid = work.grid(name)
-    share = compile_share(work.MODULES[name].STRATEGY)
-    classes = np.zeros(len(offsets) - 1, np.int64)
-    chosen = range(0, len(grid.points), len(grid.points) // ALONE)
-    terms = [work.one_set(grid, number) for number in chosen]
+    share = compile_share(work.MODULES[grid.name].STRATEGY)
+    asked = grid.work
+    chosen = range(0, len(asked.points), len(asked.points) // ALONE)
+    terms = [work.one_set(asked, number) for number in chosen]
+    points = asked.points[chosen]
 
     def ours() -> np.ndarray:
         found = [
-            share(bars, offsets, classes, *each, work.FRICTIONS, work.COSTS).reshape(-1, 6)
-            for each in terms
+            share(*grid.series, *each, work.FRICTIONS, work.COSTS).reshape(-1, 6) for each in terms
         ]
         return np.concatenate(found)
 
-    points = grid.points[chosen]
     mine = best_of(ours)
-    naive = best_of(lambda: work.run_naive(library, grid, bars, offsets, points=points))
-    equal = np.array_equal(ours(), work.run_naive(library, grid, bars, offsets, points=points))
-    return line(
-        "P3",
-        f"{name}, {len(points)} sets one by one: {mine * 1e3:.1f} ms, naive C {naive * 1e3:.1f} ms "
-        f"= {naive / mine:.2f}x (goal 0.7x), outputs equal {equal}",
-        met=equal and naive / mine >= 0.7,
-    )
+    naive = best_of(lambda: grid.naive(points=points))
+    note = f"{grid.name}: {len(points)} sets one by one"
+    goals.tell("P2.equal", unlike(ours(), grid.naive(points=points)), note)
+    told = {"ours_ms": mine * 1e3, "c_ms": naive * 1e3}
+    goals.tell("P3.unshared", naive / mine, note, **told)
 
 
-def ruled(library, name: str, bars: np.ndarray, offsets: np.ndarray) -> bool:
+def ruled(grid: Grid) -> None:
     """Compare rules of trade order (caps, weights, the day's loss) with the loop without them."""
-    grid = work.grid(name)
-    hop = compile_hop(work.MODULES[name].STRATEGY)
+    hop = compile_hop(work.MODULES[grid.name].STRATEGY)
+    asked = grid.work
     rules = TradeRules(4, np.array([0.4, 0.2, 0.2, 0.2]), 50.0)
-    classes = np.zeros(len(offsets) - 1, np.int64)
-    terms = (grid.entries, grid.exits, work.FRICTIONS, work.COSTS, rules)
-    mine = best_of(lambda: hop(bars, offsets, classes, *terms), 3)
-    naive, _ = timed(lambda: work.run_naive(library, grid, bars, offsets, entries_a_day=4))
-    return line(
-        "P3",
-        f"{name}, {len(grid.points)} sets, rules of trade order: {mine * 1e3:.1f} ms, naive C "
-        f"without the rules {naive * 1e3:.0f} ms = {naive / mine:.0f}x (goal 0.7x)",
-        met=naive / mine >= 0.7,
+    terms = (asked.entries, asked.exits, work.FRICTIONS, work.COSTS, rules)
+    mine = best_of(lambda: hop(*grid.series, *terms), 3)
+    naive, _ = timed(lambda: grid.naive(entries_a_day=4))
+    note = f"{grid.name}: caps, weights and loss limit; C without them"
+    goals.tell("P3.unshared", naive / mine, note, ours_ms=mine * 1e3, c_ms=naive * 1e3)
+
+
+def unlike(ours: np.ndarray, theirs: np.ndarray) -> int:
+    """Return how many combinations have an output that differs in any bit."""
+    return int((ours != theirs).any(axis=1).sum())
+
+
+def against_vectorbt(folder: Path, ours: dict[str, float]) -> None:
+    """Compare 100 sets of vectorbt, taken 100 times, with the slowest of our grids."""
+    rules = peer_work.Rules()
+    count = len(peer_work.sets(rules))
+    try:
+        with Peer.on_bars("from_signals_grid", peer_work.year(), rules, folder) as peer:
+            peer.run()
+            seconds = min(peer.run() for _ in range(2))
+            version = peer.version
+    except PeerAbsentError as why:
+        goals.absent("P2.from_signals", f"peer not available: {why}")
+        return
+    name = max(ours, key=ours.__getitem__)
+    goals.tell(
+        "P2.from_signals",
+        seconds / count * SETS / ours[name],
+        f"{version}, {count} sets of W2 without trails; ours: {name}, the slowest of the three",
+        peer_s_a_100=seconds,
+        ours_ms=ours[name] * 1e3,
     )
+
+
+def scaling(folder: Path) -> None:
+    """Compare one process with two, and with two workers of a Dask cluster, on the same parts."""
+    parts = list(parts_of(folder / KERNELS))
+    ways: dict[str, Callable[[], Iterator[object]]] = {
+        "one": lambda: run_here(parts, 1),
+        "P5.processes": lambda: run_here(parts, 2),
+    }
+    with ExitStack() as open_:
+        try:
+            from distributed import LocalCluster  # noqa: PLC0415 - an optional extra, and heavy
+
+            workers = open_.enter_context(
+                LocalCluster(  # type: ignore[no-untyped-call] # dask has no types
+                    n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+                )
+            )
+            ways["P5.cluster"] = lambda: run_on(workers.scheduler_address, parts)
+        except (ImportError, OSError, RuntimeError) as why:
+            goals.absent("P5.cluster", f"no Dask cluster here: {why}")
+        taken: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(SCALING_ROUNDS):
+            for name, way in ways.items():
+                taken[name].append(seconds_a_part(way()))
+    best = {name: min(times) for name, times in taken.items()}
+    cores = len(os.sched_getaffinity(0))
+    for name in ways.keys() - {"one"}:
+        note = f"a symbol-year x {SETS:,} sets once all run, {cores} cores"
+        note += f", load {os.getloadavg()[0]:.1f}"
+        told = {"one_ms": best["one"] * 1e3, "two_ms": best[name] * 1e3}
+        goals.tell(name, best["one"] / best[name], note, **told)
+
+
+def seconds_a_part(ended: Iterator[object]) -> float:
+    """Return the time between two parts' ends [s], without the first: processes start then."""
+    at = [perf_counter() for _ in ended]
+    return (at[-1] - at[LEAD]) / (len(at) - 1 - LEAD)
+
+
+def parts_of(cache: Path) -> Iterator[Part]:
+    """Return symbol-years with the whole grid of `open`, as a sweep hands them to its workers."""
+    asked = work.grid("open")
+    years = [work.year_of_bars(seed) for seed in range(MEMORY_SYMBOLS)]
+    for number in range(PARTS):
+        bars, offsets = years[number % len(years)]
+        yield Part(
+            number=number,
+            strategy="open",
+            bars=bars,
+            offsets=offsets,
+            classes=np.zeros(len(offsets) - 1, np.int64),
+            entries=asked.entries,
+            exits=asked.exits,
+            frictions=work.FRICTIONS,
+            costs=work.COSTS,
+            rules=None,
+            cache=str(cache),
+        )
 
 
 MEMORY = """
@@ -170,46 +274,37 @@ print(out.nbytes / out[..., 0].size, int(peak) / 1024)
 """
 
 
-def memory(folder: Path) -> bool:
+def memory(folder: Path) -> None:
     """Measure a process of its own: bytes a result, and its largest size."""
     arguments = [sys.executable, "-c", MEMORY, str(folder), str(MEMORY_SYMBOLS)]
     for _ in range(2):  # the first run compiles, which takes memory of its own
         told = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout  # noqa: S603 - fixed arguments
     each, megabytes = (float(word) for word in told.split())
-    a_set = megabytes / 10_000
-    return line(
-        "P4",
-        f"{each:.0f} bytes a result, {megabytes:.0f} MB the process (goal 300), "
-        f"{a_set:.3f} MB a combination (goal 0.05)",
-        met=megabytes <= 300.0 and a_set <= 0.05,
-    )
+    goals.tell("P4.process", megabytes, f"{MEMORY_SYMBOLS} symbol-years")
+    goals.tell("P4.combination", megabytes / SETS, f"{each:.0f} bytes a result")
 
 
-def main() -> int:
-    """Measure and print; 0 when every goal was met."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+def main() -> None:
+    """Measure and print."""
     bars, offsets = work.year_of_bars()
+    cores = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
+        cached.use(str(folder / KERNELS))
+        os.sched_setaffinity(0, {max(cores)})
         library = work.naive_library(folder)
-        outcomes = []
+        ours = {}
         for name in work.MODULES:
-            met, mine = shared(library, name, bars, offsets)
-            outcomes.append(met)
-            outcomes.append(
-                line(
-                    "P5",
-                    f"{name}, 500 symbol-years x 10,000 sets from one: {mine * SYMBOLS:.1f} s a "
-                    "core (goal 10 s)",
-                    met=mine * SYMBOLS <= 10.0,
-                )
-            )
-            outcomes.append(hopping(library, name, bars, offsets))
-            outcomes.append(alone(library, name, bars, offsets))
-            outcomes.append(ruled(library, name, bars, offsets))
-        outcomes.append(memory(folder / "kernels"))
-    return 0 if all(outcomes) else 1
+            grid = Grid(library, name, bars, offsets)
+            ours[name] = shared(grid)
+            hopping(grid)
+            alone(grid)
+            ruled(grid)
+        memory(folder / KERNELS)
+        os.sched_setaffinity(0, cores)
+        against_vectorbt(folder, ours)
+        scaling(folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

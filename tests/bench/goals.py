@@ -49,6 +49,8 @@ GOALS = {
     "P4.combination": Goal("memory of a combination", AT_MOST, 0.05, "MB"),
     "P4.process": Goal("memory of the sweeping process", AT_MOST, 300, "MB"),
     "P5.core": Goal("500 symbols x 10,000 sets x 1 year on a core", AT_MOST, 10, "s"),
+    "P5.processes": Goal("one process / two, the same parts", AT_LEAST, 1.6),
+    "P5.cluster": Goal("one process / two workers of a Dask cluster", AT_LEAST, 1.6),
     "P6.quiet": Goal("quiet bar of the session engine", AT_MOST, 1, "us"),
     "P6.quiet_p99": Goal("quiet bar of the session engine, p99", AT_MOST, 3, "us"),
     "P6.nautilus": Goal("nautilus_trader / quiet bar", AT_LEAST, 20),
@@ -72,7 +74,19 @@ GOALS = {
 """Every goal of PERFORMANCE by its number; each ratio is the larger the better for ours, or a cost
 over its floor."""
 
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("P11.page", "P11.cold"), "asserted with a real panel by make test-system: test_panel.py"
+    ),
+    "P11.click": "asserted with a real browser by make test-system: test_panel_speed.py",
+}
+"""Goals that no bench judges, and what does."""
+
+OWN_KEYS = frozenset({"command", "machine", "versions", "load", "goals"})
+"""What `write` writes beside the notes of the benches."""
+
 _TOLD: list[dict[str, Any]] = []
+_FILE: list[Path] = []
 
 
 def tell(key: str, value: float, note: str = "", **figures: float) -> bool:
@@ -96,8 +110,13 @@ def tell(key: str, value: float, note: str = "", **figures: float) -> bool:
     """
     goal = GOALS[key]
     met = goal.met(value)
-    told = f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    _line(key, f"{goal.what}: {told} {goal.unit}", "met" if met else "not met", note, figures)
+    _line(
+        key,
+        f"{goal.what}: {_amount(value)} {goal.unit}",
+        "met" if met else "not met",
+        note,
+        figures,
+    )
     _keep(key, value=value, met=met, note=note, figures=figures)
     return met
 
@@ -124,6 +143,52 @@ def _keep(key: str, **told: object) -> None:
         "limit": f"{goal.side} {goal.limit:g} {goal.unit}",
         **told,
     })
+    for path in _FILE:
+        made = path.with_suffix(".new")
+        made.write_text(json.dumps({"goals": _TOLD}), encoding="utf-8")
+        made.replace(path)
+
+
+def keep_in(path: Path) -> None:
+    """Write what is told to a file each time, so that it is there if the process does not end."""
+    _FILE[:] = [path]
+
+
+def take(told: Sequence[dict[str, Any]]) -> None:
+    """Add what another process told."""
+    _TOLD.extend(told)
+
+
+def scratch() -> Path:
+    """Return a folder on the disk of the checkout that git ignores, for files that are measured."""
+    folder = Path(__file__).resolve().parents[2] / ".pytest_cache"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def untold() -> list[str]:
+    """Return the goals of the page of which nothing was told, in its order."""
+    known = {told["goal"] for told in _TOLD}
+    return [key for key in GOALS if key not in known]
+
+
+def table() -> str:
+    """Return a line for each goal that was told, in the page's order, and how many were met."""
+    order = list(GOALS)
+    verdicts = {True: "met", False: "not met", None: "not judged"}
+    lines = []
+    for told in sorted(_TOLD, key=lambda each: order.index(each["goal"])):
+        value = "-" if told["value"] is None else _amount(told["value"])
+        lines.append(
+            f"{told['goal']:16s}{verdicts[told['met']]:11s}{value:>10s}  {told['limit']:16s}"
+            f"{told['what']}{': ' + part if (part := told['note'].partition(';')[0]) else ''}"
+        )
+    counts = [f"{sum(told['met'] is met for told in _TOLD)} {verdicts[met]}" for met in verdicts]
+    return "\n".join([*lines, ", ".join(counts)]) + "\n"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def missed() -> int:

@@ -7,14 +7,13 @@ import math
 import shutil
 import subprocess
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rigd.hosts.kernels.stepper import BAR, compile_stepper
+from rigd.hosts.kernels.backtest import compile_run
+from rigd.hosts.kernels.stepper import BAR
 from rigd.strategy.definition import Observes, Strategy
 from rigd.strategy.exits import ExitRules
 from rigd.strategy.stepper import StepPlan
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     Run = Callable[[], Any]
 
 C_FILE = Path(work.__file__).with_name("w1.c")
-HOST = "rigd.hosts.kernels.backtest"
-"""The backtest host's kernel; where it is missing, the stepper that it must equal is timed."""
 
 
 class Params(NamedTuple):
@@ -110,26 +107,14 @@ def packed(bars: Bars) -> tuple[np.ndarray, np.ndarray]:
     return rows, np.searchsorted(bars.day, np.arange(days + 1))
 
 
-def one_backtest(bars: Bars, rules: Rules) -> tuple[Run, str]:
-    """Return the run of our side over prepared bars, which gives TRADE rows, and what it is."""
-    if find_spec(HOST) is not None:
-        step, what = import_module(HOST).compile_run(W1), "backtest host's kernel"
-    else:
-        step, what = compile_stepper(W1), "compiled stepper"
+def one_backtest(bars: Bars, rules: Rules) -> Run:
+    """Return the run of the backtest host's kernel over prepared bars, which gives TRADE rows."""
+    step = compile_run(W1)
     rows, offsets = packed(bars)
     params = Params(rules.range_minutes, rules.buffer, rules.flat_minute)
     exits = ExitRules(rules.stop, rules.target, math.nan, 1.0, 0.0, False, math.nan, 14)
     plan = StepPlan(rules.flat_minute, rules.flat_minute, 1, True, 0.0, rules.slippage)
-    return lambda: step(rows, offsets, params, exits, plan), what
-
-
-def earned(trades: np.ndarray, rules: Rules) -> float:
-    """Return what TRADE rows earned after commission [USD]."""
-    gain = trades["direction"] * (trades["exit_price"] - trades["entry_price"])
-    return (
-        float((gain - rules.commission * (trades["entry_price"] + trades["exit_price"])).sum())
-        * rules.size
-    )
+    return lambda: step(rows, offsets, params, exits, plan)
 
 
 def fills_of(trades: np.ndarray) -> list[Fill]:

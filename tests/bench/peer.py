@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,10 @@ BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 """The peers' own environment, which ``make bench`` sets up from env/bench.lock."""
 
 
+ANSWER_S = 240.0
+"""How long a peer may take to be ready, or for one run [s]; after it the peer is ended."""
+
+
 class PeerAbsentError(Exception):
     """The peer is not installed or does not run; the message says why."""
 
@@ -34,6 +39,7 @@ class Place(NamedTuple):
 
 PLACES = {
     "from_signals": Place("w1_from_signals", Path(sys.executable)),
+    "from_signals_grid": Place("w2_from_signals", Path(sys.executable)),
     "from_order_func": Place("w1_order_func", Path(sys.executable)),
     "backtesting": Place("w1_backtesting", BENCH_PYTHON),
     "nautilus": Place("w1_nautilus", BENCH_PYTHON),
@@ -87,13 +93,21 @@ class Peer:
 
     def _told(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        hung = threading.Timer(ANSWER_S, self._process.kill)
+        hung.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            hung.cancel()
         if line:
             return dict(json.loads(line))
         self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
-        raise PeerAbsentError(lines[-1] if lines else f"it ended with {self._process.returncode}")
+        ended = f"it ended with {self._process.returncode}"
+        if self._process.returncode < 0:
+            ended = f"it was ended, at the latest after {ANSWER_S:.0f} s without an answer"
+        raise PeerAbsentError(lines[-1] if lines else ended)
 
     def close(self) -> None:
         """End the process."""

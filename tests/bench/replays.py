@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rigd.core.values import Bar
+from rigd.hosts.backtest.host import Host
+from rigd.hosts.backtest.scanning import Lane
 from tests.bench import ours
 from tests.bench.peers import work
 from tests.engine.world import World, settings
+from tests.hosts.backtest.days import CASH, history_of, terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rigd.core.events import TradeClosed
     from tests.bench.peers.work import Bars
 
-HOST_MODULE = "rigd.hosts.backtest.host"
 DAY = date(2013, 10, 7)
 SETTINGS = {
     "strategy_override": "open",
@@ -45,19 +45,19 @@ class Way(NamedTuple):
 
 
 def ways(bars: Bars) -> dict[str, Way]:
-    """Return the ways there are; the bars' day counts the symbols."""
+    """Return the three ways; the bars' day counts the symbols."""
     rows, offsets = ours.packed(bars)
     per_symbol = {
         f"S{number:03d}": [Bar(*row) for row in rows[first:last].tolist()]
         for number, (first, last) in enumerate(pairwise(offsets))
     }
-    found = {SESSION: Way(lambda: session_trades(per_symbol), 1)}
-    if find_spec("rigd.hosts.backtest") is not None:
-        found[HOST] = Way(by_host(per_symbol), 5)
-    step, _ = ours.one_backtest(bars, work.Rules())
+    step = ours.one_backtest(bars, work.Rules())
     step()
-    found[STEPPER] = Way(step, 20)
-    return found
+    return {
+        SESSION: Way(lambda: session_trades(per_symbol), 1),
+        HOST: Way(by_host(per_symbol), 5),
+        STEPPER: Way(step, 20),
+    }
 
 
 def session_trades(per_symbol: dict[str, list[Bar]]) -> Sequence[TradeClosed]:
@@ -67,14 +67,11 @@ def session_trades(per_symbol: dict[str, list[Bar]]) -> Sequence[TradeClosed]:
 
 def by_host(per_symbol: dict[str, list[Bar]]) -> Callable[[], Sequence[TradeClosed]]:
     """Return the run of the backtest host over the day, compiled beforehand."""
-    hosts = import_module(HOST_MODULE)
-    lanes = import_module("rigd.hosts.backtest.scanning")
-    days = import_module("tests.hosts.backtest.days")
-    history = days.history_of({DAY: per_symbol})
-    terms = days.terms(**SETTINGS)
+    history = history_of({DAY: per_symbol})
+    asked = terms(**SETTINGS)
 
     def run() -> Sequence[TradeClosed]:
-        found = hosts.Host(terms, history, lanes.Lane.COMPILED).run(days.CASH)
+        found = Host(asked, history, Lane.COMPILED).run(CASH)
         return [trade for day in found for trade in day.trades]
 
     run()

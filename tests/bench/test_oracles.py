@@ -3,10 +3,13 @@
 Under the stated conditions: stop and target of at least 0.6 %, no bar of an entry that reaches them
 (both peers let levels act from the next bar on), no bar that opens beyond the target and reaches
 the stop as well (backtrader's broker takes the stop), prices equal to 2e-6, as ours are rounded.
-They run where the peers' environment is, which `make bench` sets up.
+backtrader runs where the peers' environment is, which `make bench` sets up; vectorbt, which takes
+a minute to compile, with the system tests. `make bench` runs both.
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,13 +19,25 @@ from tests.bench.peer import BENCH_PYTHON, PLACES, Peer, unlike
 from tests.bench.peers import work
 from tests.strategy.days import real_days, synthetic_days
 
-ORACLES = ("backtrader", "from_order_func")
+ORACLES = (
+    pytest.param(
+        "backtrader",
+        marks=pytest.mark.skipif(
+            not BENCH_PYTHON.exists(), reason="needs the peers' environment: make bench sets it up"
+        ),
+    ),
+    pytest.param(
+        "from_order_func",
+        marks=[
+            pytest.mark.system,
+            pytest.mark.skipif(find_spec("vectorbt") is None, reason="needs the extra research"),
+        ],
+    ),
+)
 STOPS = ((0.006, 0.012), (0.01, 0.006))
 """Stop and target, fractions of the entry's price."""
 
-needs_peers = pytest.mark.skipif(
-    not BENCH_PYTHON.exists(), reason="needs the peers' environment: make bench sets it up"
-)
+SETS = ("seeded", "synthetic", "real")
 
 
 def columns(days) -> work.Bars:
@@ -64,24 +79,35 @@ def breaks(bars, rules, fill) -> bool:
     return fill.entry_minute == fill.exit_minute or bool(beyond and stopped)
 
 
-@needs_peers
-@pytest.mark.parametrize("name", ["seeded", "synthetic", "real"])
+def joined(parts) -> work.Bars:
+    """Return the days of several sets one after the other: each day trades on its own."""
+    first, moved = 0, []
+    for bars in parts:
+        moved.append(bars._replace(day=bars.day + first))
+        first += int(bars.day[-1]) + 1
+    return work.Bars(*(np.concatenate(column) for column in zip(*moved, strict=True)))
+
+
+@pytest.mark.parametrize("number", range(len(STOPS)))
 @pytest.mark.parametrize("oracle", ORACLES)
-def test_the_oracle_makes_our_trades(oracle, name, tmp_path) -> None:
+def test_the_oracle_makes_our_trades(oracle, number, tmp_path) -> None:
     """Seeded whole days, days with jumps and missing minutes, every real day: the same trades."""
-    for number, (stop, target) in enumerate(STOPS):
-        rules = work.Rules(stop=stop, target=target)
+    stop, target = STOPS[number]
+    rules = work.Rules(stop=stop, target=target)
+    kept = []
+    for name in SETS:
         bars = sets(name, number)
-        run, _ = ours.one_backtest(bars, rules)
-        bars, left_out = within(bars, rules, ours.fills_of(run()))
-        run, _ = ours.one_backtest(bars, rules)
-        fills = ours.fills_of(run())
-        with Peer.on_bars(oracle, bars, rules, tmp_path) as peer:
-            assert unlike(fills, peer.fills()) == []
+        bars, left_out = within(bars, rules, ours.fills_of(ours.one_backtest(bars, rules)()))
+        fills = ours.fills_of(ours.one_backtest(bars, rules)())
         assert {fill.direction for fill in fills} == {1, -1}
         assert len(fills) > (20 if name == "real" else 50)
         assert left_out == 0 or name == "synthetic"
         assert left_out < len(fills) / 4
+        kept.append(bars)
+    bars = joined(kept)
+    fills = ours.fills_of(ours.one_backtest(bars, rules)())
+    with Peer.on_bars(oracle, bars, rules, tmp_path) as peer:
+        assert unlike(fills, peer.fills()) == []
 
 
 def test_a_trade_that_differs_is_seen() -> None:
@@ -101,7 +127,7 @@ def test_the_loop_in_c_makes_our_trades(tmp_path) -> None:
         pytest.skip("needs gcc")
     for bars in (work.year(seed=5, days=60), columns(synthetic_days(2029, 100))):
         rules = work.Rules(stop=0.003, target=0.004)
-        run, _ = ours.one_backtest(bars, rules)
+        run = ours.one_backtest(bars, rules)
         rows = run()
         fills = ours.fills_of(rows[~rows["stale"]])
         for each_bar in (False, True):

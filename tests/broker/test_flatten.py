@@ -27,6 +27,8 @@ from tests.fakes.broker import CAPABILITIES, START
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rigd.core.orders import Capabilities
 
 LAGGING = replace(CAPABILITIES, authoritative_lookup=False)
@@ -370,3 +372,64 @@ def test_a_way_that_cannot_be_opened_is_opened_again() -> None:
     assert asyncio.run(whole()).verified
     assert failures == []
     assert given_back == [1]
+
+
+@pytest.mark.parametrize(
+    "call", ["connect", "close", "open_orders", "positions", "find", "cancel", "submit"]
+)
+def test_an_adapters_own_fault_ends_no_emergency_close(call: str) -> None:
+    """FAULTS X07: whatever an adapter raises is said and tried again; flat is the one end."""
+    exchange = quiet()
+    exchange.hold("AAA", 3)
+    exchange.hold("BBB", -2)
+    exchange.work("stop", "AAA", Side.SELL, 3)
+    exchange.fills = 1.0 if call == "close" else 0.0
+    faults = 5
+    sound = getattr(exchange, call)
+
+    async def faulty(*arguments: object) -> object:
+        nonlocal faults
+        exchange.fills = 1.0 if call == "close" else float(not faults)
+        if faults:
+            faults -= 1
+            raise KeyError(call)
+        return await sound(*arguments)
+
+    setattr(exchange, call, faulty)
+    if call == "close":
+        exchange.down_until = exchange.clock.monotonic() + 60.0
+    found = run(exchange, 3600.0)
+    assert found.verified
+    assert not exchange.flipped
+    assert exchange.truth == {"AAA": 0, "BBB": 0}
+
+
+def test_an_order_that_cannot_be_cancelled_keeps_no_other_symbol_open() -> None:
+    """The fault is that order's own: the rest is closed, and the account is not called flat."""
+    exchange = quiet()
+    exchange.hold("AAA", 3)
+    exchange.hold("BBB", 2)
+    exchange.work("stuck", "AAA", Side.SELL, 3)
+    exchange.fills = 0.0
+
+    async def faulty(_: str) -> CancelAck:
+        exchange.fills = 1.0
+        raise KeyError
+
+    exchange.cancel = faulty  # type: ignore[method-assign]
+    exchange._fill = only(exchange, "stuck")  # type: ignore[method-assign]
+    found = run(exchange, 30.0)
+    assert not found.verified
+    assert "KeyError" in found.problem or "AAA" in found.problem
+    assert exchange.truth == {"AAA": 3, "BBB": 0}
+
+
+def only(exchange: Exchange, stuck: str) -> Callable[[str, Decimal], None]:
+    """Fills of an exchange without those of one order."""
+    fill = exchange._fill
+
+    def chosen(name: str, part: Decimal) -> None:
+        if name != stuck:
+            fill(name, part)
+
+    return chosen

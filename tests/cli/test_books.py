@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 
 import pytest
 
@@ -50,6 +52,26 @@ def test_an_export_lies_where_it_is_said(rigd, launched_home, tmp_path, form) ->
     content = out.read_bytes()
     assert f"{len(content)} bytes written to {out}" in said.out
     assert b"TEST-RIGD-USA-SIM-01" in content
+
+
+def test_gains_lie_beside_the_books_or_where_it_is_said(rigd, launched_home, tmp_path) -> None:
+    """G11: one row for each closed lot of the sample's day; its gains are those of the books."""
+    out = tmp_path / "gains.csv"
+    said = rigd(launched_home, "ledger", "gains", "--year", "2012", "--out", str(out))
+    assert said.code == 0, said.err
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert rows
+    assert f"{len(rows)} closed lot(s) written to {out}" in said.out
+    assert {row["acquired"] for row in rows} == {"2012-11-14"}
+    facts = json.loads(rigd(launched_home, "ledger", "check", "--json").out)["facts"]
+    booked = -sum(Decimal(text) for name, text in facts.items() if name.startswith("4010 "))
+    assert sum(Decimal(row["gain"]) for row in rows) == booked
+    nothing = tmp_path / "2011.csv"
+    assert rigd(launched_home, "ledger", "gains", "--year", "2011", "--out", str(nothing)).code == 0
+    assert len(nothing.read_text().splitlines()) == 1
+    inside = launched_home.runs / "x.csv"
+    said = rigd(launched_home, "ledger", "gains", "--out", str(inside))
+    assert (said.code, inside.exists()) == (ExitCode.BAD_INPUT, False)
 
 
 def test_an_unknown_form_is_refused(rigd, launched_home) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rigd.access.directory import users_of
 from rigd.cli import optimize
+from rigd.core.clock import SystemClock
 from rigd.hosts import supervisor
+from tests.access.homes import WORDS
 from tests.hosts.homes import demo
 
 SMALL = (
@@ -41,6 +48,32 @@ def test_a_study_is_told_to_programs_and_proposed(rigd, home) -> None:
     assert "proposal 1 by ada: nothing is changed before another person approves" in said.out
     listed = json.loads(rigd(home, "proposal", "list", "--json").out)["proposals"]
     assert [(each["status"], each["proposed_by"]) for each in listed] == [("proposed", "ada")]
+
+
+def test_whoever_proposes_is_asked_before_the_search(rigd, tmp_path, monkeypatch) -> None:
+    """O8: in a home with users for their password; a wrong one starts no study."""
+    monkeypatch.setattr("rigd.access.passwords.COST", 4)
+    home = demo(tmp_path)
+    with users_of(home, SystemClock()) as users:
+        users.register(users.offer_registration(), "ada", WORDS)
+    searched: list[object] = []
+    proposed: list[object] = []
+
+    def search(*_, **__):
+        searched.append("a study")
+        return {"approvable": True}
+
+    def propose(_bot, _study, user, _clock, *, verified):
+        proposed.append((user, verified))
+        return SimpleNamespace(version=1)
+
+    monkeypatch.setattr(optimize, "run_study", search)
+    monkeypatch.setattr(optimize, "propose", propose)
+    for password, code, studies in (("a guess", 1, 0), (WORDS, 0, 1)):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(password + "\n"))
+        said = rigd(home, "optimize", *SMALL, "--json", "--propose", "--user", "ada")
+        assert (said.code, len(searched)) == (code, studies), said.err
+    assert proposed == [("ada", True)]
 
 
 def test_an_interrupt_says_how_to_go_on(rigd, home, monkeypatch) -> None:
@@ -104,3 +137,18 @@ def test_the_notebook_is_given_its_parameters(rigd, home, monkeypatch) -> None:
         "home": str(home.root),
     }
     assert jobs[0].output.startswith(str(home.backtest_results))
+
+
+def test_a_timer_runs_what_is_due_once(rigd, home, monkeypatch) -> None:
+    """Each strategy's study once; the second call has nothing to do and ends well."""
+
+    def ran(job, *_, **__):
+        Path(job.output).write_text("{}", encoding="utf-8")
+        return 0, ""
+
+    monkeypatch.setattr(supervisor, "run_notebook", ran)
+    said = rigd(home, "optimize", "--scheduled")
+    assert said.code == 0, said.err
+    assert said.out.count("executed: ") == 3
+    said = rigd(home, "optimize", "--scheduled")
+    assert (said.code, "was made" in said.out) == (0, True)

@@ -9,6 +9,7 @@ import pytest
 
 from rigd.cli import session as command
 from rigd.cli.session import ProgressBar, parse_request
+from rigd.config.sources import checkout
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.core.events import Command
 from rigd.hosts.launch import Progress
@@ -83,6 +84,17 @@ def test_the_first_session_ends_with_a_summary(rigd, tmp_path) -> None:
     assert str(tmp_path) not in said.out
     assert "rigd verify latest" in said.out.split("Next")[1]
     assert "minute " in said.err
+
+
+@pytest.mark.usefixtures("door")
+def test_the_readmes_sample_is_what_the_first_session_prints(rigd, tmp_path) -> None:
+    """Word for word and figure for figure, up to where a line is cut short with …."""
+    text = (checkout() / "README.md").read_text(encoding="utf-8")
+    sample = text.split("## What the first session shows")[1].split("The funnel says")[0]
+    printed = rigd(tmp_path / "new", "session").out.splitlines()
+    shown = [line[4:].partition("…")[0].rstrip() for line in sample.splitlines()]
+    for line in filter(None, shown):
+        assert any(each.startswith(line) for each in printed), line
 
 
 @pytest.mark.usefixtures("door")

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from rigd.cli import users as command
 from rigd.core.errors import ExitCode
 from tests.access.homes import WORDS
 
@@ -70,19 +69,3 @@ def test_what_cannot_be_done_is_told(typed, arguments, code, said) -> None:
         typed("add", "ada", "--role", "admin")
     ended = typed(*arguments)
     assert (ended.code, said in ended.err) == (code, True), ended.err
-
-
-def test_a_password_that_was_mistyped_is_asked_for_again(monkeypatch) -> None:
-    """Typed twice without an echo, at a terminal."""
-
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    words = iter([WORDS, OTHER])
-    monkeypatch.setattr(command.getpass, "getpass", lambda _: next(words))
-    monkeypatch.setattr(command.sys, "stdin", Terminal())
-    with pytest.raises(command.ConfigError, match="they differ"):
-        command._password()
-    words = iter([WORDS, WORDS])
-    assert command._password() == WORDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rigd.config.env_file import EnvFile, parse_env_file
+from rigd.config.env_file import EnvFile, parse_env_file, template
 from rigd.core.errors import ConfigError
 
 
@@ -17,24 +17,52 @@ def test_defaults_stay_on_this_machine() -> None:
 
 
 def test_values_are_read() -> None:
-    """Each kind of key is read."""
+    """Y39, Y40, Y47: each kind of key is read, and what is secret never shows."""
     found = parse_env_file(
-        "IP=0.0.0.0\nPORT=9000\nLOGIN_REQUIRED=false\nSMTP_HOST=mail.example.org\n"
+        "IP=localhost\nPORT=9000\nDEBUG=true\nSMTP_HOST=mail.example.org\n"
         "SMTP_PASSWORD=canary-4711\nENCRYPTION_KEY='canary-4711'\n"
     )
-    assert (found.ip, found.port, found.login_required) == ("0.0.0.0", 9000, False)  # noqa: S104 - read, not bound
+    assert (found.ip, found.port, found.debug) == ("localhost", 9000, True)
     assert found.smtp_password.get_secret_value() == "canary-4711"
-    assert "canary" not in repr(found)
+    assert found.encryption_key.get_secret_value() == "canary-4711"
+    for text in (repr(found), str(found), found.model_dump_json()):
+        assert "canary" not in text
+
+
+@pytest.mark.parametrize(("port", "security"), [(465, "ssl"), (587, "starttls")])
+def test_the_mail_server_is_named_as_the_channels_name_it(port: int, security: str) -> None:
+    """Y40: the fields of alerts.json; port 465 speaks TLS at once (RFC 8314); blank ones go."""
+    found = parse_env_file(f"SMTP_HOST=mail.example.org\nSMTP_PORT={port}\nSMTP_USER=ada\n")
+    assert found.smtp() == {
+        "SMTP_HOST": "mail.example.org",
+        "SMTP_PORT": str(port),
+        "SMTP_SECURITY": security,
+        "SMTP_USER": "ada",
+    }
+    assert parse_env_file("SMTP_USER=ada\n").smtp() == {}
+
+
+def test_the_template_says_every_key_and_reads_back() -> None:
+    """Y39, Y40, Y47: each under its comment; a copy of it means the defaults."""
+    assert parse_env_file(template()) == EnvFile()
+    lines = template().splitlines()
+    for name in EnvFile.model_fields:
+        (at,) = (n for n, line in enumerate(lines) if line.startswith(f"{name.upper()}="))
+        assert lines[at - 1].startswith("# ")
 
 
 @pytest.mark.parametrize(
     ("line", "key"),
     [
         ("ENV_BOT_KEY=/tmp/other.key", "ENV_BOT_KEY"),
+        ("ENCRYPTION_KEY", "ENCRYPTION_KEY"),
         ("IP=192.0.2.1", "IP"),
+        ("IP=0.0.0.0", "IP"),
         ("PORT=80", "PORT"),
         ("PORT=x", "PORT"),
         ("LOGIN_REQUIRED=maybe", "LOGIN_REQUIRED"),
+        ("LOGIN_REQUIRED=false", "LOGIN_REQUIRED"),
+        ("TRACE=maybe", "TRACE"),
         ("SMTP_HOST=a b", "SMTP_HOST"),
         ("SMTP_PASSWORD", "SMTP_PASSWORD"),
         ("PASSWORD=canary-4711", "PASSWORD"),
@@ -48,3 +76,9 @@ def test_wrong_lines_are_named_without_their_values(line: str, key: str) -> None
     assert [(problem.where, problem.key) for problem in caught.value.problems] == [(".env:2", key)]
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_debug_that_is_no_flag_is_named() -> None:
+    """Y47: true or false, nothing else."""
+    with pytest.raises(ConfigError, match=r"\.env:1: DEBUG: must be true or false"):
+        parse_env_file("DEBUG=verbose\n")

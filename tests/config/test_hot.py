@@ -23,6 +23,14 @@ def test_some_changes_wait_for_the_next_start() -> None:
     assert needs_start(made(), made()) == ()
 
 
+def test_the_short_side_waits_for_the_next_start() -> None:
+    """The bars of inverse ETFs are chosen with the plan: a running session has none of them."""
+    new = made(
+        short_type_open="InverseETF", short_type_mid="ShortSell", short_type_close="ShortSell"
+    )
+    assert needs_start(made(), new) == ("SHORT_TYPE_OPEN", "SHORT_TYPE_MID", "SHORT_TYPE_CLOSE")
+
+
 def test_recorded_settings_read_back_as_they_were() -> None:
     """Keys and texts of a journal give the same settings; another digest is refused."""
     settings = made(bsm_volatility="", trail_pct_mid="0.015", start_time_mid="12:00 ET")

@@ -147,5 +147,6 @@ def test_an_exception_that_nobody_caught_is_kept_once() -> None:
     reader = CommandReader(None, FakeClock(), 0.2)
     error = ValueError("lost")
     reader.report(error, "uncaught in thread cell")
-    assert reader.failures() == [(error, "uncaught in thread cell")]
+    reader.report(error, "cell 3", fatal=False)
+    assert reader.failures() == [(error, "uncaught in thread cell", True), (error, "cell 3", False)]
     assert reader.failures() == []

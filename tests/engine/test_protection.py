@@ -6,16 +6,22 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
 
 from rigd.broker.simulated.model import SimModel
-from rigd.core.events import FillRecorded, OrderIntent
+from rigd.core.events import Command, FillRecorded, OrderIntent
 from rigd.core.orders import OrdStatus, OrdType, Purpose
-from rigd.core.values import ExitReason, Side
+from rigd.core.values import Direction, ExitReason, Side
 from rigd.engine import protection
 from rigd.hosts import wiring
 from rigd.strategy.trailing import RangeState, average_range, observe_range
 from tests.engine.test_candidates import breaking, world
 from tests.engine.world import Table
+
+if TYPE_CHECKING:
+    from rigd.core.ports import Broker
 
 LEVELS = {"stop_pct_open": "0.01", "target_pct_open": "0.02", "trail_pct_open": "0.015"}
 
@@ -349,3 +355,125 @@ def test_an_exit_needs_no_bar() -> None:
     close(table)
     (order,) = table.desk.orders.working(Purpose.EXIT)
     assert order.intent.reference_price == 100
+
+
+def without_stops(**overrides) -> Table:
+    """As `holding`, at a broker that takes no stop orders."""
+    table = holding(**overrides)
+    kinds = table.broker.capabilities.ord_types - {OrdType.STOP, OrdType.TRAILING_STOP}
+    table.broker.capabilities = replace(table.broker.capabilities, ord_types=kinds)
+    return table
+
+
+def see(table: Table, minute: int, **prices: float) -> bool:
+    """Show one more bar of AAA and ask whether the engine's stop is hit."""
+    bars = table.desk.bars["AAA"]
+    bars.append(bars[-1]._replace(minute=minute, **prices))
+    return protection.stop_is_hit(table.desk, table.desk.portfolio.positions["AAA"])
+
+
+def test_a_broker_without_stop_orders_is_asked_for_none() -> None:
+    """BROKERS: the target rests alone, and the engine holds the stop."""
+    table = without_stops()
+    protect(table, 31)
+    (target,) = table.desk.orders.working()
+    assert target.intent.purpose is Purpose.TARGET
+    assert table.broker.count("submit") == 2
+
+
+def test_the_engine_holds_the_stop_that_no_broker_holds() -> None:
+    """SPEC §3a.5-6: 1 % below the entry of 100; from the entry bar on, at the level exactly."""
+    table = without_stops()
+    assert not see(table, 31, low=99.01)
+    assert see(table, 32, low=99.0)
+    assert see(table, 33, low=100.0)
+    at_entry = without_stops()
+    assert see(at_entry, 31, low=98.9)
+
+
+def test_lows_before_the_entry_hit_no_stop() -> None:
+    """The level exists since the fill at the open of minute 31."""
+    table = without_stops()
+    bars = table.desk.bars["AAA"]
+    bars[-1] = bars[-1]._replace(low=50.0)
+    assert not see(table, 31, low=99.5, high=100.0)
+
+
+def test_the_stop_that_the_engine_holds_trails() -> None:
+    """A peak of 110 of a bar that is complete: 108.35 ends it, and the peak's own bar does not."""
+    table = without_stops(stop_pct_open="")
+    assert not see(table, 31, high=110.0, low=99.0)
+    assert not see(table, 32, high=109.0, low=108.36)
+    assert see(table, 33, high=109.0, low=108.35)
+
+
+def test_a_short_sides_stop_lies_above() -> None:
+    """Mirrored: 1 % above the entry."""
+    table = Table(**LEVELS)
+    table.show(range(31))
+    order = table.send(side=Side.SELL_SHORT, direction=Direction.SHORT)
+    table.broker.now = table.desk.day.open + timedelta(minutes=31)
+    table.broker.fill(order.intent.cl_ord_id, "100", "100")
+    table.drain()
+    kinds = table.broker.capabilities.ord_types - {OrdType.STOP}
+    table.broker.capabilities = replace(table.broker.capabilities, ord_types=kinds)
+    assert not see(table, 31, high=100.99, low=99.9)
+    assert see(table, 32, high=101.0)
+
+
+def test_a_stop_that_rests_at_the_broker_is_the_brokers() -> None:
+    """What the broker's own stop closes the engine leaves to it; a refused one it holds itself."""
+    table = holding()
+    protect(table, 31)
+    assert not see(table, 31, low=90.0)
+    refused = holding()
+    refused.broker.reject_next = [("not_allowed", "no stop orders in AAA today")]
+    protect(refused, 31)
+    assert see(refused, 31, low=90.0)
+
+
+def test_a_session_at_a_broker_without_stops_ends_by_its_stop() -> None:
+    """The bar after the one that crossed the level: at its open, as stop_loss, flat and closed."""
+    bars = breaking(0.10, [25])
+    bars[30] = bars[30]._replace(low=49.4)
+    resting = world({"AAA": bars}, **LEVELS).run()
+    held = world({"AAA": bars}, **LEVELS)
+
+    def strip(broker: Broker) -> Broker:
+        kinds = broker.capabilities.ord_types - {OrdType.STOP}
+        broker.capabilities = replace(broker.capabilities, ord_types=kinds)
+        return broker
+
+    held.wrap_broker = strip
+    held.run()
+    (theirs,), (ours,) = resting.trades, held.trades
+    assert theirs.exit_reason is ours.exit_reason is ExitReason.STOP_LOSS
+    assert ours.entry_price == theirs.entry_price
+    assert ours.exit_time > theirs.exit_time
+    assert {each.ord_type for each in held.intents} == {OrdType.MARKET, OrdType.LIMIT}
+    assert held.session.closed.flat
+
+
+ENDS = {
+    "stop": ({"stop_pct_open": "0.01"}, {30: {"low": 49.4}}, ExitReason.STOP_LOSS),
+    "trail": ({"trail_pct_open": "0.015"}, {30: {"high": 51.0}, 31: {"low": 50.2}}, None),
+    "target": ({"target_pct_open": "0.02"}, {30: {"high": 51.1}}, ExitReason.TARGET_HIT),
+    "time": ({}, {}, ExitReason.TIMEOUT),
+    "operator": ({}, {}, ExitReason.MANUAL),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_each_way_out_has_its_reason(end: str) -> None:
+    """S22: stop, trail, target, time and operator, each alone on the same bars; flat afterwards."""
+    rules, moves, reason = ENDS[end]
+    bars = breaking(0.10, [25])
+    for minute, prices in moves.items():
+        bars[minute] = bars[minute]._replace(**prices)
+    run = world({"AAA": bars}, **({"trail_pct_open": "0.5"} | rules))
+    run.run(run.ask_at(30, Command.STOP) if end == "operator" else lambda _: None)
+    (trade,) = run.trades
+    assert trade.exit_reason is (reason or ExitReason.STOP_LOSS)
+    assert run.session.closed.flat
+    minute = (trade.exit_time - run.day.open) // timedelta(minutes=1)
+    assert minute == {"stop": 30, "trail": 31, "target": 30, "time": 60, "operator": 31}[end]

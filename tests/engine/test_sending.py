@@ -13,6 +13,7 @@ from rigd.core.errors import (
     AuthError,
     LogicError,
     NotSupported,
+    OrderRejected,
     OutcomeUnknown,
     ProtocolError,
     RateLimited,
@@ -58,6 +59,28 @@ def test_a_definitive_rejection_ends_the_order() -> None:
     assert order.status is OrdStatus.REJECTED
     (update,) = table.journal.records(OrderUpdated)
     assert (update.reason, update.evidence) == ("halted: LULD pause", "reject")
+
+
+REPEATED = "api_key=PKA8Q2"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OrderRejected("401", REPEATED), Unavailable(REPEATED), OutcomeUnknown(REPEATED)],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_secret_that_a_broker_repeats_reaches_no_record(error) -> None:
+    """K20: its words are written down, without what looks like a key."""
+    table = Table()
+
+    async def refuse(_):
+        raise error
+
+    table.broker.submit = refuse
+    table.send()
+    told = [update.reason for update in table.journal.records(OrderUpdated)]
+    assert any("api_key=[redacted]" in reason for reason in told)
+    assert not any("PKA8Q2" in reason for reason in told)
 
 
 @pytest.mark.parametrize(

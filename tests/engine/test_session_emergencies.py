@@ -80,7 +80,10 @@ class Stage(Table):
         """Let the session act on a connection and a broker that are silent for 16 s."""
         desk, clock = self.desk, self.world.clock
         limits = WatchLimits(
-            broker_outage=timedelta(seconds=15), data_silent=timedelta(seconds=15), lease_s=10.0
+            broker_outage=timedelta(seconds=15),
+            data_silent=timedelta(seconds=15),
+            lease_s=10.0,
+            decision_s=5.0,
         )
         connection = Silent(self)
         connection.heard = desk.clock.now()

@@ -14,7 +14,7 @@ from rigd.core.clock import MarketClock
 from rigd.core.errors import Unavailable
 from rigd.core.orders import OrdStatus, OrdType
 from rigd.engine.broker_line import BrokerLine
-from rigd.engine.watchdog import Part, Watchdog, WatchLimits, beat_line, self_check
+from rigd.engine.watchdog import Part, Watchdog, WatchLimits, beat_line, limits_of, self_check
 from rigd.hosts import wiring
 from tests.factories import settings
 from tests.fakes.broker import FakeBroker
@@ -22,7 +22,10 @@ from tests.fakes.clock import FakeClock
 
 DAY = wiring.session_day(date(2013, 10, 7))
 LIMITS = WatchLimits(
-    broker_outage=timedelta(seconds=15), data_silent=timedelta(seconds=15), lease_s=10.0
+    broker_outage=timedelta(seconds=15),
+    data_silent=timedelta(seconds=15),
+    lease_s=10.0,
+    decision_s=5.0,
 )
 
 
@@ -184,6 +187,18 @@ def test_a_decision_is_too_old_after_5_s() -> None:
     replayed.dog.decide()
     replayed.control.advance(600.0)
     assert not replayed.dog.too_old()
+
+
+def test_how_old_a_decisions_data_may_be_is_a_setting() -> None:
+    """FAULTS T04: STALE_QUOTE_S, 5 s by default, also when it changes while the session runs."""
+    assert limits_of(settings()).decision_s == 5.0
+    kennel = Kennel()
+    kennel.dog.set_limits(settings(stale_quote_s="2"))
+    kennel.dog.decide()
+    kennel.control.advance(2.0)
+    assert not kennel.dog.too_old()
+    kennel.control.advance(0.1)
+    assert kennel.dog.too_old()
 
 
 def order(name: str, ord_type: OrdType = OrdType.MARKET):

@@ -17,3 +17,11 @@ class MemoryFiles:
 
     def exists(self, name: str) -> bool:
         return name in self.content
+
+    def names(self, folder: str) -> list[str]:
+        start = f"{folder}/" if folder else ""
+        below = [name.removeprefix(start) for name in self.content if name.startswith(start)]
+        return sorted(name for name in below if "/" not in name)
+
+    def remove(self, name: str) -> bool:
+        return self.content.pop(name, None) is not None

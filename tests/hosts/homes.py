@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from rigd.config.demo import demo_env_text, demo_identity
 from rigd.config.sources import checkout
 from rigd.core.errors import RigdError
-from rigd.hosts import session
-from rigd.hosts.bot import open_bot
+from rigd.hosts import launch_ticket, session
+from rigd.hosts.bot import env_door, keyring, open_bot
 from rigd.hosts.engine_run import EngineRun
 from rigd.hosts.provision import provision_home
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import Job
 from rigd.store.paths import Home
+from rigd.vault.secrets import IDENTITY, SecretStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
 
@@ -43,11 +49,32 @@ THAT_TRADES = (
 )
 """What a session on the three real days changes of the demo's settings."""
 
+OF_THE_SIMULATION = ("SIM", "SLIPPAGE")
+"""How keys of the simulated broker begin; beside a real one they are refused."""
+
 
 def demo(root: Path) -> Home:
     """A home with the demo's key and secrets."""
     home = Home(root)
     provision_home(home, FakeClock())
+    return home
+
+
+def at_alpaca(root: Path) -> Home:
+    """A home of the demo whose settings name a real broker, be the account paper or live."""
+    home = demo(root)
+    kept = [line for line in demo_env_text().splitlines() if not line.startswith(OF_THE_SIMULATION)]
+    path = home.env / ".env_bot"
+    path.write_text("\n".join(kept).replace("BROKER_CODE=SIM", "BROKER_CODE=ALPACA") + "\n")
+    path.chmod(0o600)
+    return home
+
+
+def production(root: Path) -> Home:
+    """A home of PRODUCTION at the simulated broker."""
+    home = demo(root)
+    text = demo_identity().text().replace("TEST", "PRODUCTION")
+    SecretStore(env_door(home), keyring(home)).write(IDENTITY, text.encode())
     return home
 
 
@@ -98,6 +125,16 @@ def short_report(entries: Sequence[Entry], *_: object, **__: object) -> bytes:
     return f"<title>[TEST] {len(entries)} records</title>".encode()
 
 
+def wait_until(what: Callable[[], object]) -> None:
+    """Wait for another thread, ten seconds at most."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if what():
+            return
+        pause.wait(0.01)
+    pytest.fail("nothing happened in ten seconds")
+
+
 def listing(root: Path) -> dict[str, bytes]:
     """Every file below a folder with its content; a folder counts as a file without any."""
     return {
@@ -127,6 +164,7 @@ class InProcess:
         self.on_interrupt = on_interrupt
         self.before(job)
         names = job.parameters
+        os.environ[launch_ticket.VARIABLE] = environment.get(launch_ticket.VARIABLE, "")
         handle = session.start(names["home"], names["request"], launched=names["launched"])
         try:
             handle.wait()

@@ -40,6 +40,7 @@ from rigd.core.values import Bar, Profile, SelfCheck, Side
 from rigd.hosts import finishing, records
 from rigd.hosts.bot import env_door
 from rigd.hosts.configure import change_settings
+from rigd.hosts.confirmations import answer
 from rigd.hosts.engine_run import EngineRun, without_key_id
 from rigd.hosts.latch import read_defense, read_latch, state_text
 from rigd.hosts.replay import NAP_S
@@ -268,6 +269,42 @@ def test_default_thresholds_trade_nothing_and_say_why(tmp_path) -> None:
 
 
 # ---- commands ----
+
+
+@pytest.mark.parametrize("word", ["yes", "no", ""])
+def test_an_entry_waits_for_its_yes(tmp_path, word) -> None:
+    """TRADE_CONFIRMATION_REQUIRED: asked in a file, answered in another, one row of the audit."""
+    home = demo(tmp_path)
+    bot = bot_of(home)
+    waiting = home.bot(bot.identity).root / "confirmations.json"
+    answered: list[str] = []
+
+    def watch() -> None:
+        held = json.loads(waiting.read_text()) if waiting.exists() else {}
+        for number in held.keys() - set(answered) if word else ():
+            answered.append(number)
+            answer(bot, number, word, clock, "olga")
+
+    clock = WatchingClock(watch)
+    asking = (("TRADE_CONFIRMATION_REQUIRED", "true"),)
+    ran = engine(home, replace(SAMPLE, speed=600.0, overrides=asking), clock)
+    asyncio.run(ran.run())
+    records_ = [entry.record for entry in ran.entries()]
+    entered = [r for r in records_ if isinstance(r, OrderIntent) and r.purpose == "entry"]
+    reasons = {
+        r.reason
+        for r in records_
+        if isinstance(r, CandidateJudged) and r.rule == "trade_confirmation"
+    }
+    assert bool(entered) is (word == "yes")
+    assert closing_of(ran).flat
+    if word != "yes":
+        assert reasons <= {"declined" if word else "not_confirmed_in_time", "window_over"}
+        assert reasons
+    audited = home.logs / "operator_audit.log"
+    rows = audited.read_text().splitlines() if audited.exists() else []
+    assert len(rows) == len(answered)
+    assert json.loads(waiting.read_text()) == {}
 
 
 @pytest.mark.parametrize(

@@ -15,20 +15,20 @@ from urllib.parse import quote
 
 import pytest
 
-from rigd.config.demo import demo_identity
 from rigd.core.errors import SecretError
 from rigd.core.events import CandidateJudged, OrderIntent
-from rigd.hosts import engine_run
+from rigd.hosts import engine_run, launch_ticket
 from rigd.hosts.bot import env_door, keyring
 from rigd.hosts.engine_run import EngineRun
 from rigd.hosts.fundamentals import online_fundamentals
 from rigd.market.sample import SAMPLE_DAY
+from rigd.store.locks import SessionLock
 from rigd.vault.api_keys import FINNHUB
-from rigd.vault.secrets import IDENTITY, SCREENER, SecretStore
+from rigd.vault.secrets import SCREENER, SecretStore
 from tests.fakes.clock import FakeClock
 from tests.fakes.finnhub import FakeFinnhub, serving
 from tests.fakes.ids import FakeIds
-from tests.hosts.homes import ONE_SYMBOL, bot_of, demo, listing
+from tests.hosts.homes import ONE_SYMBOL, bot_of, listing, production
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,18 +49,20 @@ def service() -> Iterator[FakeFinnhub]:
         yield found
 
 
-def production(root: Path, content: object) -> Home:
+def with_screener(root: Path, content: object) -> Home:
     """A home of PRODUCTION at the simulated broker, with what the screener's secret file holds."""
-    home = demo(root)
-    secrets = SecretStore(env_door(home), keyring(home))
-    secrets.write(IDENTITY, demo_identity().text().replace("TEST", "PRODUCTION").encode())
-    secrets.write(SCREENER, json.dumps(content).encode())
+    home = production(root)
+    SecretStore(env_door(home), keyring(home)).write(SCREENER, json.dumps(content).encode())
     return home
 
 
 def ran(home: Home, clock: FakeClock) -> EngineRun:
     """A session that ran to its end."""
-    run = EngineRun(bot_of(home), ONE_SYMBOL, clock, FakeIds())
+    bot = bot_of(home)
+    with SessionLock(home.bot(bot.identity).launch_lock, what="rigd session", clock=clock):
+        os.environ.update(launch_ticket.issue(bot, f"{SAMPLE_DAY}_1", FakeIds()))
+        ticket = launch_ticket.redeem(bot)
+    run = EngineRun(bot, ONE_SYMBOL, clock, FakeIds(), ticket=ticket)
     asyncio.run(run.run())
     return run
 
@@ -132,7 +134,7 @@ def test_a_session_leaves_no_trace_of_the_key(
 
     The service is asked with the key; in the second case it fails and repeats the key each time.
     """
-    home = production(tmp_path / "home", {FINNHUB: VALUE})
+    home = with_screener(tmp_path / "home", {FINNHUB: VALUE})
     on_loopback.replies = list(replies)
     caplog.set_level(logging.DEBUG)
     run = ran(home, FakeClock(TODAY))
@@ -169,7 +171,7 @@ def rules(run: EngineRun) -> list[str]:
 
 def test_the_guard_blocks_by_what_finnhub_says(tmp_path, on_loopback: FakeFinnhub) -> None:
     """INVENTORY E18, E19, E20: the key is used, and a symbol is asked for once a day."""
-    home = production(tmp_path / "home", {FINNHUB: VALUE})
+    home = with_screener(tmp_path / "home", {FINNHUB: VALUE})
     on_loopback.metric = {"peNormalizedAnnual": 50.1}
     assert set(rules(ran(home, FakeClock(TODAY)))) == {"pe_above_maximum"}
     assert on_loopback.asked == ["FB"]
@@ -179,7 +181,7 @@ def test_the_guard_blocks_by_what_finnhub_says(tmp_path, on_loopback: FakeFinnhu
 
 def test_a_session_of_another_day_asks_nobody(tmp_path, on_loopback: FakeFinnhub) -> None:
     """Today's metrics were not known on a past day."""
-    home = production(tmp_path / "home", {FINNHUB: VALUE})
+    home = with_screener(tmp_path / "home", {FINNHUB: VALUE})
     assert set(rules(ran(home, FakeClock(TODAY + timedelta(days=1))))) == {"missing_fundamentals"}
     assert on_loopback.asked == []
 
@@ -187,7 +189,7 @@ def test_a_session_of_another_day_asks_nobody(tmp_path, on_loopback: FakeFinnhub
 def test_without_a_key_or_a_guard_nobody_is_asked(tmp_path) -> None:
     """The demo has no key; a guard that is off asks nothing, and the key is not read."""
     clock = FakeClock(TODAY)
-    home = production(tmp_path / "home", {})
+    home = with_screener(tmp_path / "home", {})
     bot = bot_of(home)
     assert online_fundamentals(bot, bot.settings, SAMPLE_DAY, clock) is None
     SecretStore(env_door(home), keyring(home)).write(SCREENER, b"no json")

@@ -22,7 +22,7 @@ def test_a_sound_machine_and_an_empty_home(tmp_path) -> None:
     """All is well before the first run, and nothing is written by looking."""
     findings = named(Home(tmp_path / "new"))
     assert [f.name for f in findings.values() if not f.passed] == []
-    assert set(findings) == {"python", "packages", "disk", "kernelspec", "bot"}
+    assert set(findings) == {"python", "packages", "disk", "kernelspec", "service", "bot"}
     assert "demo" in findings["bot"].detail
     assert listing(tmp_path) == {}
 

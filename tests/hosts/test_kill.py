@@ -419,3 +419,28 @@ def test_the_day_goes_on_counting(home) -> None:
     """The latch keeps the day's counters that the engine left."""
     killed(home)
     assert read_latch(home.bot(BOT).risk_state).carried == Decimal(0)
+
+
+def test_what_was_asked_stands_in_the_brokers_log(home) -> None:
+    """L35: each cancel and close of a kill, as every other request to the broker."""
+    found = killed(home)
+    text = (home.bot(BOT).root / "logs" / "broker_api.log").read_text()
+    rows = [row for row in map(json.loads, text.splitlines()) if row["session"] == "kill"]
+    sent = [row for row in rows if row["event"] == "api_request"]
+    calls = [row["details"]["call"] for row in sent]
+    assert calls.count("cancel") == found.closing.cancels > 0
+    assert [
+        row["details"]["body"]["order"]["cl_ord_id"]
+        for row in sent
+        if row["details"]["call"] == "submit"
+    ] == found.closing.closes
+    assert found.unwritten == ()
+
+
+def test_a_log_of_the_broker_that_refuses_stops_no_kill(home) -> None:
+    """A folder lies in its place: told, and the account is closed all the same."""
+    (home.bot(BOT).root / "logs" / "broker_api.log").mkdir(parents=True)
+    found = killed(home)
+    assert found.verdict is Verdict.FLAT
+    assert left_at_broker(home) == (0, 0)
+    assert [text.split(":")[0] for text in found.unwritten] == ["broker_api.log"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from rigd.broker.simulated.model import SimModel, SlippageKind
 from rigd.core.errors import ConfigError
 from rigd.core.values import BotIdentity, Profile
-from rigd.hosts.kill_access import NAME, KillAccess, find_access, leave_access
+from rigd.hosts.kill_access import MOST_BYTES, NAME, KillAccess, find_access, leave_access
 from rigd.store.paths import Home
 
 BOT = BotIdentity(entity_code="RIGD", jurisdiction_code="USA", broker_code="SIM", bot_id="07")
@@ -62,7 +63,22 @@ def test_the_file_is_read_only_and_its_owners_alone(tmp_path) -> None:
     assert path.stat().st_ino != before
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"bot": "x"}', b"\xff\xfe"])
+DAMAGED = (
+    b"",
+    b"{",
+    b"[]",
+    b'{"bot": "x"}',
+    b"\xff\xfe",
+    b"[" * 60_000,
+    b" " * (MOST_BYTES + 1),
+    *(
+        ACCESS.text().replace(f'"{BOT}"'.encode(), bot)
+        for bot in (b"7", b"null", b"[]", b'{"a": 1}')
+    ),
+)
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_broken_file_leaves_the_folders_to_tell(tmp_path, content) -> None:
     """The truth file of the one account names the bot."""
     place = home(tmp_path)
@@ -72,6 +88,19 @@ def test_a_broken_file_leaves_the_folders_to_tell(tmp_path, content) -> None:
     (place.runs / "simulated_broker").mkdir(parents=True)
     (place.runs / "simulated_broker" / f"{BOT}.log").touch()
     assert find_access(place).identity == BOT
+
+
+def test_a_pipe_in_the_files_place_keeps_no_kill_waiting(tmp_path) -> None:
+    """Nobody writes to it: it is not read, and the next start replaces it."""
+    place = home(tmp_path)
+    path = place.env / NAME
+    path.unlink()
+    os.mkfifo(path)
+    (place.runs / "simulated_broker").mkdir(parents=True)
+    (place.runs / "simulated_broker" / f"{BOT}.log").touch()
+    assert find_access(place).identity == BOT
+    leave_access(place, ACCESS)
+    assert find_access(place) == ACCESS
 
 
 def test_a_named_bot_must_be_the_homes(tmp_path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rigd.access.directory import has_users, users_of
 from rigd.config.sources import checkout
+from rigd.core.clock import SystemClock
 from rigd.core.errors import ConfigError
 from rigd.hosts import lab, supervisor
 from rigd.store.paths import Home
@@ -107,3 +109,21 @@ def test_the_launchers_script_and_the_host_name_the_same_places() -> None:
     assert 'name: "rigd-research"' in script
     assert "http" not in script.replace("http://www.w3.org/2000/svg", "")
     assert read("kernels/rigd-research/kernel.json")["argv"][1:3] == ["-m", "ipykernel_launcher"]
+
+
+def test_users_log_in_once_there_are_any(tmp_path, served, monkeypatch) -> None:
+    """J1, W8: a token until the first admin has registered, then the users of the home."""
+    monkeypatch.setattr("rigd.access.passwords.COST", 4)
+    home = Home(tmp_path)
+    told: list[str] = []
+    assert not has_users(home, SystemClock())
+    lab.open_lab(home, {}, tell=told.append)
+    with users_of(home, SystemClock()) as users:
+        assert not has_users(home, SystemClock())
+        users.register(users.offer_registration(), "ada", "four unlikely words together")
+    lab.open_lab(home, {}, tell=told.append)
+    first, second = [given[0] for given in served if len(given) == 3]
+    access = "--ServerApp.identity_provider_class=rigd.hosts.lab_access.LabIdentity"
+    assert access not in first
+    assert access in second
+    assert "log in as a user of this home; operators and admins may" in told

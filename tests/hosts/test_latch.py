@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -127,3 +128,12 @@ def test_the_text_of_a_dry_run_says_so(tmp_path) -> None:
         path.write_bytes(state_text(state, Profile.TEST, test_mode=True))
         assert b'"test_mode": true' in path.read_bytes()
         assert read(path) == state
+
+
+def test_a_pipe_in_the_latchs_place_is_a_closed_latch(tmp_path) -> None:
+    """Nothing is waited for: what cannot be read is closed."""
+    path = tmp_path / "risk_state.json"
+    os.mkfifo(path)
+    latch = read_latch(path)
+    assert latch.tripped
+    assert "plain file" in latch.detail

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import getpass
+import hashlib
 import itertools
 import json
 import os
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.config.sources import checkout
 from rigd.core.errors import (
     AlreadyRunning,
     ConfigError,
@@ -100,6 +103,20 @@ def test_a_launched_session_is_sealed_copied_and_backed_up(launched) -> None:
     assert any(name.endswith("journal.log") for name in names)
     assert any(name.endswith("ledger.db") for name in names)
     assert not any("env" in name.split("/") or name.endswith(".key") for name in names)
+
+
+def test_what_a_session_decrypts_is_on_record(launched) -> None:
+    """K19: one row for its engine: who, which files, when, with which key; no value."""
+    home, ended = launched
+    rows = [json.loads(row) for row in (home.logs / "key_usage.log").read_text().splitlines()]
+    (row,) = [row for row in rows if row["event"] == "decrypted"]
+    held = (home.env / ".env_bot.enc").read_bytes()
+    assert row["why"] == f"session {ended.folder.name}"
+    assert row["by"] == getpass.getuser()
+    assert {".env_bot.enc", "secrets/bot_identity.json.enc"} <= set(row["files"])
+    assert row["sha256_before"][".env_bot.enc"] == hashlib.sha256(held).hexdigest()
+    assert row["key_before"].encode() in held
+    assert row["key_after"] == row["key_before"]
 
 
 def test_the_state_file_holds_the_last_state(launched) -> None:
@@ -616,6 +633,42 @@ def test_a_disk_that_refuses_stops_no_watch_and_no_way_out(
     assert told.count("supervisor.log") == 1
 
 
+def test_a_disk_that_fills_up_ends_in_error_at_once_and_once(tmp_path, door, monkeypatch) -> None:
+    """Flat in error without a closing record: `error` is said before the notebook has ended.
+
+    No second engine is started; the next session makes the record whole (FAULTS R04).
+    """
+    home = demo(tmp_path)
+    keep_up, said = EngineRun._keep_up, []
+
+    def full(*_: object) -> None:
+        raise StorageError("no space left on device", errno=28)
+
+    def fill(run: EngineRun) -> None:
+        if run._session.next_minute >= 372:
+            disk.setattr(engine_run, "save_latch", full)
+            full()
+        keep_up(run)
+
+    def watched(job: Job, environment: dict, *, on_tick, **more) -> tuple[int, str]:
+        ended = door(job, environment, on_tick=on_tick, **more)
+        on_tick()
+        said.append((home.control / "bot_state.txt").read_text())
+        return ended
+
+    with monkeypatch.context() as disk:
+        disk.setattr(EngineRun, "_keep_up", fill)
+        disk.setattr(supervisor, "run_notebook", watched)
+        ended = supervised(home).launch(ONE_SYMBOL)
+    assert (ended.exit_code, ended.closed, door.ran) == (1, None, 1)
+    assert said == ["error\n"]
+    assert "no space left" in ended.message
+    assert not (home.logs / "supervisor.log").exists()
+    again = supervised(home).launch(ONE_SYMBOL)
+    assert (again.folder, again.closed.state, again.closed.flat) == (ended.folder, "error", True)
+    assert again.seal
+
+
 @pytest.mark.usefixtures("door")
 def test_a_terminal_that_is_gone_costs_no_record(tmp_path) -> None:
     """Progress cannot be shown any more: the session is watched to its end and sealed."""
@@ -694,3 +747,13 @@ def test_the_session_after_a_kill_is_in_defense_until_an_operator_leaves(tmp_pat
     assert [message.split(":")[0] for message in told] == ["defense mode on by after_kill"] * 2
     switch_defense(bot_of(home), "looked into it", FakeClock(), on=False)
     assert shown() is False
+
+
+def test_the_notebook_of_a_session_is_pinned_by_its_digest(tmp_path) -> None:
+    """H6: the request holds it, and the seal holds the request."""
+    ended = launcher(demo(tmp_path)).launch(ONE_SYMBOL)
+    source = (checkout() / "notebooks" / "session.ipynb").read_bytes()
+    asked = fields(ended.folder / "request.json")
+    assert asked["notebook_sha256"] == hashlib.sha256(source).hexdigest()
+    sealed = manifest.read(ended.folder)["files"]
+    assert "request.json" in sealed

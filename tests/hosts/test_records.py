@@ -5,15 +5,18 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from rigd.core.errors import ConfigError, TamperError
-from rigd.core.events import SessionClosed, SessionStarted
+from rigd.core.events import Reconciled, SessionClosed, SessionStarted, StateChanged
+from rigd.core.lifecycle import BotState
 from rigd.hosts import records
 from rigd.hosts.books import verify_books
 from rigd.hosts.records import find_record, is_closed, is_finished, place_of, verify_record
 from rigd.store import manifest
+from rigd.store.journal import open_journal
 from rigd.store.paths import Home
 from tests.hosts.homes import bot_of, demo
 
@@ -269,3 +272,50 @@ def test_a_record_under_another_sessions_name_is_found(copy) -> None:
     assert str(problem) == (
         "manifest.json: the record was sealed as 2012-11-14_1, found as 2012-11-15_1"
     )
+
+
+IN_ERROR = StateChanged(previous=BotState.EMERGENCY_CLOSING, state=BotState.ERROR, reason="")
+DOUBTED = Reconciled(
+    reason="end",
+    missing_fills=0,
+    foreign_orders=(),
+    ghost_orders=(),
+    position_differences=("FB",),
+    cash_difference=Decimal(0),
+    agreed=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("until", "more", "told"),
+    [
+        (b"SessionClosed", [IN_ERROR], True),
+        (b"SessionClosed", [], False),
+        (b"FillRecorded", [IN_ERROR], False),
+        (b"SessionClosed", [DOUBTED, IN_ERROR], False),
+    ],
+)
+def test_a_journal_tells_whether_it_ends_flat_in_error(copy, until, more, told) -> None:
+    """Without its closing record; what is held, or what the broker doubted last, is no end."""
+    _, bot, folder = copy
+    path = folder / "journal.log"
+    lines = lines_of(path)
+    cut = next(n for n, line in enumerate(lines) if b'"kind":"' + until in line)
+    path.write_bytes(b"".join(lines[: cut + (until == b"FillRecorded")]))
+    journal = open_journal(path, records.genesis(bot.identity, DAY, 1))
+    at = journal.entries()[-1].at
+    for record in more:
+        journal.append(at, record, durable=True)
+    journal.close()
+    assert records.ended_in_error(folder, bot.identity) is told
+
+
+def test_a_journal_that_is_well_missing_or_broken_tells_no_error(copy) -> None:
+    """The closing record of a good day, a flipped byte, no file."""
+    _, bot, folder = copy
+    path = folder / "journal.log"
+    assert not records.ended_in_error(folder, bot.identity)
+    flip(path, path.stat().st_size // 2)
+    assert not records.ended_in_error(folder, bot.identity)
+    path.unlink()
+    assert not records.ended_in_error(folder, bot.identity)

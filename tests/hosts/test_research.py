@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 
 import pytest
@@ -12,7 +13,8 @@ from rigd.config.sources import checkout
 from rigd.core.errors import ConfigError
 from rigd.hosts.backtest.scanning import Lane
 from rigd.hosts.research import pairs_of
-from tests.hosts.homes import demo
+from rigd.store.paths import Home
+from tests.hosts.homes import demo, listing
 from tests.shared import shared_path
 
 REAL = {"start": "2013-10-04", "end": "2013-10-08", "symbols": "SPY,IBM,BAC", "lane": "plain"}
@@ -94,3 +96,28 @@ def test_it_needs_no_network_and_no_books(tmp_path, monkeypatch) -> None:
     found = rigd.backtest("all", data=data, home=str(home.root), config=config, save=True, **REAL)
     assert len(found.days) == 3
     assert ledger.read_bytes() == b"books"
+
+
+def test_a_whole_backtest_leaves_the_bots_own_outputs_alone(tmp_path, launched) -> None:
+    """B5, B18: beside a session's record and books nothing but backtest_results is new."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(launched[0].root, home.root, symlinks=True)
+    before = listing(home.root)
+    rigd.backtest("all", home=str(home.root), save=True, lane="plain")
+    after = listing(home.root)
+    assert {name: after[name] for name in before} == before
+    new = after.keys() - before.keys()
+    assert {name for name in new if not name.startswith("runs/backtest_results")} == set()
+    assert not [name for name in new if name.endswith((".db", ".ofx", "journal.log"))]
+
+
+def test_filters_and_sensitivity_are_toggles_of_one_backtest(tmp_path) -> None:
+    """B2: what a filter blocks passes when it is off, and a farther trigger gives fewer signals."""
+    span = {"start": "2012-11-12", "end": "2012-11-14", "lane": "plain", "home": str(tmp_path)}
+    tight = rigd.backtest("mid", adx_threshold=0, **span).funnel[-1]
+    free = rigd.backtest("mid", adx_threshold=0, adx_filter_enabled=False, **span).funnel[-1]
+    far = rigd.backtest("mid", strat_mid_vwap_threshold=0.009, **span).funnel[-1]
+    assert {each.rule for each in tight.blocked} == {"adx"}
+    assert tight.orders == 0 < free.orders
+    assert "adx" not in {each.rule for each in free.blocked}
+    assert far.signals < free.signals

@@ -26,7 +26,16 @@ from rigd.hosts.bot import is_provisioned
 from rigd.reporting import session_view
 from rigd.store import manifest
 from rigd.store.registry import OUTPUTS, Format, Registry
-from tests.hosts.homes import ONE_SYMBOL, SAMPLE, bot_of, demo, fields, listing, run
+from tests.hosts.homes import (
+    ONE_SYMBOL,
+    SAMPLE,
+    bot_of,
+    demo,
+    fields,
+    listing,
+    run,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from rigd.store.paths import Home
@@ -40,11 +49,22 @@ WITHOUT_MARK = {
 
 LEFT_BY_OTHERS = {
     "operator_audit.log": "rigd flags clear, rigd risk reset",
+    "key_usage.log": "rigd keys rotate",
+    "alerts.log": "an alert with a channel",
+    "alerts_acknowledged.json": "an alert that was acknowledged in the panel",
+    "alerts.json": "an alert with a channel",
+    "confirmations.json": "an entry that waits for an operator",
+    "confirmations_answered.json": "an answer to it in the panel",
     "test_mode.log": "a dry run",
+    "test_stamp.json": "a run of the whole suite",
     "env_bot.enc.backup": "rigd config set",
     "config.lock": "rigd config set",
     "review.ipynb": "rigd review",
     "provisioning.log": "the first run",
+    "init_system_logs.log": "the first run",
+    "init_system_users.log": "the first run",
+    "init_user_activity_monitoring.log": "the first run",
+    "init_password_reset_tokens.log": "the first run",
     "trade_history.csv": "LOG_FORMAT=csv",
     "session/trade_history.csv": "LOG_FORMAT=csv",
     "session.ipynb": "rigd session",
@@ -52,8 +72,12 @@ LEFT_BY_OTHERS = {
     "session.json": "rigd session",
     "termination.json": "rigd session",
     "launch.lock": "rigd session",
+    "launch_ticket.json": "rigd session",
     "supervisor.log": "rigd session --supervised",
     "supervisor.json": "rigd session --supervised",
+    "launches.log": "rigd up",
+    "trading_bot.log": "a script that asks for a logger",
+    "resident.json": "rigd up",
     "sim_broker.json": "a simulated broker of its own process",
     "kill.json": "rigd kill",
     "bot_state.txt": "rigd session",
@@ -329,16 +353,6 @@ def dump(path) -> list[str]:
         return list(books.iterdump())
 
 
-def wait_until(what) -> None:
-    """Wait for another thread, ten seconds at most."""
-    pause = threading.Event()
-    for _ in range(1000):
-        if what():
-            return
-        pause.wait(0.01)
-    pytest.fail("nothing happened in ten seconds")
-
-
 def test_a_seal_that_stands_outlives_the_disks_refusal_after_it(tmp_path, monkeypatch) -> None:
     """The manifest was replaced, the sync of its folder failed: the record stays as sealed."""
     right = manifest.seal
@@ -494,7 +508,7 @@ def test_an_error_of_the_engine_reaches_the_cell(tmp_path, monkeypatch) -> None:
 
 def test_without_a_home_the_session_runs_in_a_new_folder(monkeypatch, tmp_path) -> None:
     """The notebook by hand uses a throw-away folder and never the checkout."""
-    monkeypatch.setattr(session, "mkdtemp", lambda prefix: str(tmp_path / prefix))
+    monkeypatch.setattr(session, "throwaway_home", lambda: tmp_path / "rigd-")
     handle = session.start("", ONE_SYMBOL.to_json()).wait()
     assert handle.bot.home.root == tmp_path / "rigd-"
     assert isinstance(handle.entries[-1].record, SessionClosed)

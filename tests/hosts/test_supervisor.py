@@ -14,6 +14,7 @@ import pytest
 from rigd.hosts import supervisor
 from rigd.hosts.runner import Job
 from rigd.hosts.supervisor import (
+    Child,
     ask_kernel,
     end_process,
     is_alive,
@@ -300,7 +301,7 @@ def test_a_request_to_end_is_handed_to_the_service(tmp_path, monkeypatch) -> Non
     go = tmp_path / "go"
     command = ["/bin/sh", "-c", f"trap 'exit 9' TERM; touch {go}; while :; do read x; done"]
     reading, writing = os.pipe()
-    monkeypatch.setattr(supervisor, "_interrupts", lambda: interrupts_once(go))
+    monkeypatch.setattr(supervisor, "interrupts", lambda: interrupts_once(go))
     before = os.dup(0)
     os.dup2(reading, 0)
     try:
@@ -325,3 +326,27 @@ def interrupts_once(go: Path):
             return len(self) > 0
 
     yield Received()
+
+
+def test_a_child_is_killed_with_what_it_started_elsewhere_and_waited_for_by_nobody(
+    tmp_path,
+) -> None:
+    """A kernel has a process session of its own, and a parent that is stopped ends nothing."""
+    pid = tmp_path / "pid"
+    code = (
+        "import os, subprocess, sys; from pathlib import Path\n"
+        "each = subprocess.Popen(['sleep', '100'], start_new_session=True)\n"
+        f"Path({str(pid)!r}).with_suffix('.new').write_text(str(each.pid))\n"
+        f"Path({str(pid)!r}).with_suffix('.new').rename({str(pid)!r})\n"
+        "os.kill(os.getpid(), 19)"
+    )
+    child = Child([sys.executable, "-c", code], {"PATH": os.environ["PATH"]}, tmp_path)
+    try:
+        os.waitid(os.P_PID, child.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        started = psutil.Process(int(pid.read_text()))
+        child.kill()
+        started.wait(10)
+        os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
+        assert child.code == -signal.SIGKILL
+    finally:
+        child.end()

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 
@@ -27,6 +32,7 @@ from rigd.hosts.plan import make_plan
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.test_mode import begin, latched
 from rigd.store.control import TEST_FLAG, ControlFolder
+from rigd.store.database import open_for_reading
 from rigd.store.locks import SessionLock
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
@@ -72,16 +78,38 @@ def untouched(home) -> dict[str, bytes]:
     }
 
 
+def refuse_network(patch: pytest.MonkeyPatch) -> list[str]:
+    """Let no socket of this process reach anybody; return what was tried."""
+    tried: list[str] = []
+
+    def refuse(*words: object, **_: object) -> None:
+        tried.append(repr(words))
+        raise OSError(101, "Network is unreachable")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        patch.setattr(socket.socket, name, refuse)
+    patch.setattr(socket, "getaddrinfo", refuse)
+    return tried
+
+
 @pytest.fixture(scope="module")
-def dry(tmp_path_factory):
-    """A live session, then a dry run of the whole bot, launched from its flag."""
+def tried() -> list[str]:
+    """What the dry run tried of the network."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory, tried):
+    """A live session, then a dry run of the whole bot without a network, launched from its flag."""
     home = demo(tmp_path_factory.mktemp("dry"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(supervisor, "run_notebook", InProcess())
         live = launcher(home).launch(ONE_SYMBOL)
         before = untouched(home)
         flags_of(home).raise_test("", "a test", "pytest")
+        attempts = refuse_network(patch)
         ended = launcher(home).launch(SAMPLE)
+        tried += attempts
     return home, live, before, ended
 
 
@@ -145,6 +173,17 @@ def test_limits_are_those_of_a_stub_account_and_say_so(dry) -> None:
     assert "limits apply to the stub account alone" in note
 
 
+def test_without_a_network_it_passes_all_the_same(dry, tried, monkeypatch) -> None:
+    """M8: orders go to the stub; no name was looked up and no address called."""
+    _, _, _, ended = dry
+    assert ended.exit_code == 0
+    assert tried == []
+    attempts = refuse_network(monkeypatch)
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("127.0.0.1", 9))
+    assert attempts
+
+
 def test_notifications_are_suppressed(dry) -> None:
     """M11: no channel is known to a dry run and no event asks for a message."""
     _, _, _, ended = dry
@@ -181,6 +220,44 @@ def test_the_audit_log_tells_start_end_and_every_event(dry) -> None:
 
 SILENT = (".lock", "-shm", "lease_epoch", "lease.json", "bot_state.txt", ".zip")
 """Files without words of their own; their folder says what they are."""
+
+
+def test_a_dry_run_validates_a_copy_of_the_actual_books(dry) -> None:
+    """G19: with the bot's own account and settings; the ledger's bytes stay, no copy is left."""
+    home, _, before, _ = dry
+    (row,) = [row for row in rows_of(home) if row["event"] == "books_checked"]
+    told = re.fullmatch(
+        r"a copy of the actual books checks out: (\d+) transactions", row["message"]
+    )
+    ledger = home.bot(bot_of(home).identity).ledger_db
+    with closing(open_for_reading(ledger)) as books:
+        (posted,) = books.execute("SELECT count(*) FROM transactions").fetchone()
+    assert told
+    assert int(told[1]) == posted > 0
+    name = str(ledger.relative_to(home.root))
+    assert sha256(ledger.read_bytes()).digest() == sha256(before[name]).digest()
+    assert not [path for path in home.dry.runs.rglob("*") if ".books-" in path.name]
+
+
+def test_a_dry_run_over_broken_books_fails_and_leaves_them(tmp_path, monkeypatch) -> None:
+    """G19: the trouble of the actual books is told by the dry run; nothing of them is mended."""
+    monkeypatch.setattr(supervisor, "run_notebook", InProcess())
+    home = demo(tmp_path)
+    launcher(home).launch(ONE_SYMBOL)
+    ledger = home.bot(bot_of(home).identity).ledger_db
+    with closing(sqlite3.connect(ledger)) as books:
+        for (name,) in books.execute(
+            "SELECT name FROM sqlite_master WHERE type='trigger'"
+        ).fetchall():
+            books.execute(f'DROP TRIGGER "{name}"')
+        books.execute("UPDATE transactions SET price = price + 1 WHERE txn = 2")
+        books.commit()
+    broken = ledger.read_bytes()
+    flags_of(home).raise_test("", "a test", "pytest")
+    ended = launcher(home).launch(ONE_SYMBOL)
+    assert ended.exit_code != 0
+    assert ended.closed is None
+    assert ledger.read_bytes() == broken
 
 
 def test_every_output_says_that_it_is_a_dry_run(dry) -> None:

@@ -38,6 +38,7 @@ def test_a_bot_without_sessions_has_no_table(tmp_path, launched) -> None:
     bot = bot_of(Home(tmp_path))
     assert tuning.tables(bot) == {}
     assert tuning.rebuild(bot) == 0
+    assert tuning.open_tables(str(tmp_path)) == {}
 
 
 def test_a_notebook_opens_the_tables_of_a_home(launched) -> None:

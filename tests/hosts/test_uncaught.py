@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from types import SimpleNamespace
 
-from rigd.hosts.uncaught import handed_on, watch_loop
+import IPython
+from IPython.core.events import EventManager, available_events
+from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult
+
+from rigd.hosts.uncaught import handed_on, watch_cells, watch_loop
 
 
 class Taken:
@@ -68,3 +73,48 @@ def test_an_exception_in_the_event_loop_is_reported() -> None:
     assert [error for error, _ in taken.found] == ["lost"]
     assert taken.found[0][1].startswith("uncaught in the event loop: Exception in callback")
     assert len(shown) == 2
+
+
+def ran(number: int, error: BaseException | None, *, before: bool = False) -> ExecutionResult:
+    """What IPython says of a cell that was run."""
+    info = ExecutionInfo("cell", store_history=True, silent=False, shell_futures=True, cell_id="")
+    result = ExecutionResult(info)
+    result.execution_count = number
+    if before:
+        result.error_before_exec = error
+    else:
+        result.error_in_exec = error
+    return result
+
+
+def test_an_error_of_a_cell_is_reported_with_the_cells_number(monkeypatch) -> None:
+    """X22: also one that does not compile; an interrupt is no error; the watch ends for good."""
+    shell = SimpleNamespace()
+    shell.events = EventManager(shell, available_events)
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    taken = Taken()
+    end = watch_cells(taken.report)
+    cells = (
+        ran(1, None),
+        ran(2, ValueError("lost")),
+        ran(3, SyntaxError("open quote"), before=True),
+        ran(4, KeyboardInterrupt()),
+    )
+    for cell in cells:
+        shell.events.trigger("post_run_cell", cell)
+    assert taken.found == [
+        ("lost", "cell 2 of the bot's notebook"),
+        ("open quote", "cell 3 of the bot's notebook"),
+    ]
+    end()
+    end()
+    shell.events.trigger("post_run_cell", ran(5, ValueError("later")))
+    assert len(taken.found) == 2
+
+
+def test_without_a_kernel_there_are_no_cells(monkeypatch) -> None:
+    """A session in a plain process watches none."""
+    monkeypatch.setattr(IPython, "get_ipython", lambda: None)
+    watch_cells(Taken().report)()
+    monkeypatch.delitem(sys.modules, "IPython")
+    watch_cells(Taken().report)()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rigd.core.errors import ConfigError, DataError
+from rigd.core.errors import ConfigError, DataError, StorageError
 from rigd.core.values import Reference
 from rigd.hosts import universe as host
 from rigd.hosts.launch import Launcher
@@ -108,6 +108,23 @@ def test_blocking_and_unblocking_are_logged(home) -> None:
         ("universe_blocklisted", "ada"),
         ("universe_unblocked", "ada"),
     ]
+
+
+def test_a_change_of_the_blocklist_is_on_record_before_it_is_made(home, monkeypatch) -> None:
+    """Where the row cannot be written, nothing is blocked and nothing unblocked."""
+    bot, clock = bot_of(home), FakeClock()
+    host.block(bot, "IBM", "halted", clock, by="ada")
+
+    def full(*_: object, **__: object) -> None:
+        msg = "could not write screener.log: No space left on device"
+        raise StorageError(msg)
+
+    monkeypatch.setattr(host, "tell_universe", full)
+    with pytest.raises(StorageError):
+        host.block(bot, "FB", "halted", clock, by="ada")
+    with pytest.raises(StorageError):
+        host.unblock(bot, "IBM", clock, by="ada")
+    assert list(blocklist.read(Registry(home))) == ["IBM"]
 
 
 def test_the_symbols_are_those_of_universe_and_feed(home) -> None:

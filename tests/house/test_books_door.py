@@ -11,6 +11,12 @@ PRODUCT = modules("rigd", "widgets")
 OPENERS = {"rigd/hosts/engine_run.py", "rigd/hosts/books.py"}
 """A session's own host, and the commands that check and export."""
 WARM_PARENT = "rigd/hosts/warm_parent.py"
+PANEL = ("rigd/hosts/panel/", "rigd/hosts/lab_access.py")
+HEALTH_PORT = "rigd/hosts/up/server.py"
+"""It reads: tests/hosts/up/test_server.py asks each route by every method."""
+PORTS = "rigd/hosts/ports.py"
+PROBE = "rigd/hosts/up/panel.py"
+"""The first binds for the panel and the health port; the second closes at once what it bound."""
 SERVERS = {"http", "socketserver", "tornado", "flask", "aiohttp", "xmlrpc", "uvicorn", "fastapi"}
 
 
@@ -36,7 +42,9 @@ def test_the_ledger_has_one_route() -> None:
         module for module in PRODUCT if "rigd.store.database.open_database" in names_of(module)
     }
     assert openers == OPENERS
-    assert runtime - OPENERS == {"rigd/hosts/users.py"}, "who opens another database than the books"
+    assert runtime - OPENERS == {"rigd/access/directory.py"}, (
+        "who opens another database than the books"
+    )
 
 
 def test_only_the_ledger_knows_sql() -> None:
@@ -65,7 +73,7 @@ def test_the_ledger_reads_no_log() -> None:
 
 
 def test_nothing_from_outside_can_write_settings_or_secrets() -> None:
-    """No module answers requests but the loopback broker of tests and demos (G18).
+    """No module answers requests but the loopback broker of tests and demos, and what reads (G18).
 
     The warm parent is asked by this user's own processes alone, which the next test holds it to.
     """
@@ -75,8 +83,23 @@ def test_nothing_from_outside_can_write_settings_or_secrets() -> None:
         if SERVERS & {name.split(".")[0] for name in imported(module)}
         or ".listen(" in text(module)
         or "create_server(" in text(module)
+        or " listening(" in text(module)
     ]
-    assert set(found) <= {"rigd/hosts/devserver.py", WARM_PARENT}
+    elsewhere = {module for module in found if not module.startswith(PANEL)}
+    assert elsewhere <= {"rigd/hosts/devserver.py", WARM_PARENT, HEALTH_PORT, PORTS, PROBE}
+
+
+def test_the_panels_server_knows_neither_keys_nor_settings() -> None:
+    """It answers requests, and holds nothing with which it could write settings or secrets."""
+    found = [
+        (module, name)
+        for module in PRODUCT
+        if module.startswith(PANEL)
+        for name in imported(module)
+        if name.startswith(("rigd.vault", "rigd.engine", "rigd.broker", "rigd.config"))
+        and not name.startswith("rigd.config.sources")
+    ]
+    assert found == []
 
 
 def test_the_warm_parent_is_reached_from_this_machine_by_this_user() -> None:

@@ -38,6 +38,8 @@ DUTIES: dict[str, tuple[str, str]] = {
     "tuning_tracker": ("rigd.reporting.tuning", "TuningTracker"),
     "vix_gatekeeper": ("rigd.enhancements.vix", "VixFilter"),
     "ledger_schema": ("rigd.ledger.schema", "create"),
+    "ledger_utils": ("rigd.ledger.lots", "share"),
+    "accounting_config": ("rigd.ledger.exports", "render"),
     "accounting_api": ("rigd.ledger.book", "Ledger"),
     "generate_ofx": ("rigd.ledger.ofx", ""),
     "status_bot": ("rigd.reporting.status", "StatusFold"),
@@ -52,6 +54,13 @@ DUTIES: dict[str, tuple[str, str]] = {
     "auto_backup": ("rigd.store.backup", "back_up"),
     "log_rotation": ("rigd.store.rotation", "rotate"),
     "finnhub_screener": ("rigd.screener.universe", "select"),
+    "notifier_bot": ("rigd.hosts.notifying", "Notifier"),
+    "retry_utils": ("rigd.net.policies", "retry_api_call"),
+    "data_cache": ("rigd.net.cache", "SessionCache"),
+    "logging_config": ("rigd.reporting.trading_log", "TradingLogger"),
+    "health_check": ("rigd.hosts.up.facts", "examine"),
+    "scheduler_service": ("rigd.hosts.up.schedule", "next_launch"),
+    "config_manager": ("rigd.hosts.scripting", "get_config"),
 }
 """Script of the documents: module that has its duty, and a name that it must offer."""
 
@@ -85,6 +94,20 @@ def test_no_script_of_the_documents_stands_beside_the_packages() -> None:
 def test_the_screener_modules_are_importable(module: str) -> None:
     """What finnhub_screener and its modules did is in the package screener (MM8)."""
     assert import_module(f"rigd.screener.{module}")
+
+
+OF_THE_BOOKS = (
+    *("accounting_api", "accounting_config", "ledger_schema", "ledger_utils", "generate_ofx"),
+)
+"""The scripts of row MM5 that need no holdings."""
+
+
+@pytest.mark.parametrize("script", OF_THE_BOOKS)
+def test_the_duties_of_accounting_are_in_the_ledger(script: str) -> None:
+    """MM5: each is importable from the package ledger, and nothing else of it is needed."""
+    module, name = DUTIES[script]
+    assert module.startswith("rigd.ledger.")
+    assert callable(getattr(import_module(module), name or "render"))
 
 
 OF_THE_REPORTS = {

@@ -89,7 +89,7 @@ VENDORS = {
     "finnhub": ("rigd/market/providers/finnhub.py",),
     "numba": ("rigd/hosts/kernels/",),
     "optuna": ("rigd/hosts/optimize/search.py",),
-    "cryptography": ("rigd/vault/",),
+    "cryptography": ("rigd/vault/", "rigd/hosts/panel/listening.py"),
     "bcrypt": ("rigd/access/passwords.py",),
     "dotenv": ("rigd/config/",),
     "papermill": ("rigd/hosts/",),

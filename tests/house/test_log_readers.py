@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import ast
+import os
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
+from rigd.hosts.panel import downloads
+from rigd.reporting import shown_logs
 from rigd.store.registry import OUTPUTS, Format
+from tests.hosts.homes import bot_of, demo, listing
 from tests.house.tree import called, dotted, imported, modules, walk
+from tests.widgets.world import world
+from widgets.logs import Logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRODUCT = modules("rigd", "widgets")
 REPORTING = "rigd/reporting/"
@@ -20,6 +31,7 @@ LOGS = {
 
 NAMED = {
     ("rigd/hosts/engine_run.py", "heartbeat.log"): "appends the watchdog's line for it",
+    ("rigd/hosts/kill.py", "broker_api.log"): "says which file could not be written",
     ("rigd/hosts/kill.py", "operator_audit.log"): "says which file could not be written",
 }
 """Other modules that name a log, with the reason."""
@@ -102,5 +114,78 @@ def test_reporting_reads_a_log_only_to_go_on_after_its_last_row() -> None:
         for node in walk(module)
         if isinstance(node, ast.Call) and called(node).endswith("outputs.read")
     }
-    allowed = {"appending.py", "broker_api.py", "logs.py", "tuning.py"}
+    allowed = {"appending.py", "broker_api.py", "logs.py", "trading_log.py", "tuning.py"}
     assert {module.removeprefix(REPORTING) for module in found} == allowed
+
+
+CHANGING = frozenset({
+    *("os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink"),
+    *("os.truncate", "os.utime", "subprocess.Popen"),
+})
+"""Audit events of Python for what changes a disk, beside opening a file to write."""
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Audit:
+    """Hears what changes a disk while a test listens; its hook can never be taken away again."""
+
+    def __init__(self) -> None:
+        self.listens = False
+        self.heard: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, values: tuple[object, ...]) -> None:
+        if not self.listens:
+            return
+        if event in CHANGING:
+            self.heard.append(f"{event} {values[0]}")
+        elif event == "open" and isinstance(values[2], int) and values[2] & WRITING:
+            self.heard.append(f"open {values[0]} {values[1]}")
+
+
+@pytest.fixture(scope="module")
+def audit() -> Audit:
+    return Audit()
+
+
+@pytest.fixture
+def heard(audit):
+    """What changes a disk while the test runs."""
+    audit.heard.clear()
+    audit.listens = True
+    yield audit.heard
+    audit.listens = False
+
+
+def test_the_reader_of_logs_never_writes(heard, tmp_path: Path) -> None:
+    """P9: the list, the rows of every shown file and its download open files to read, no more."""
+    home = demo(tmp_path / "home")
+    identity = bot_of(home).identity
+    for row in shown_logs.shown_outputs():
+        path = home.runs / row.path_template.format(bot=identity)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'{{"event":"{row.name}","level":"INFO"}}\n')
+    (home.bot(identity).sessions).mkdir()
+    assert heard, "the audit must hear what a test writes"
+    before = listing(home.root)
+    heard.clear()
+    files = shown_logs.listing(home, identity)
+    for file in files:
+        (line,) = shown_logs.tail(shown_logs.path_of(home, identity, file.name), 10)
+        assert line.event == file.name
+        assert file.name.encode() in downloads.log(home, file.name)
+    assert heard == []
+    assert len(files) == len(shown_logs.shown_outputs())
+    assert listing(home.root) == before
+
+
+def test_the_page_of_logs_never_writes(heard, tmp_path: Path) -> None:
+    """P9: building the page, reading and drawing it."""
+    made = world(tmp_path)
+    made.write("open.log", '{"event":"x"}\n')
+    page = made.page(Logs)
+    heard.clear()
+    page.filter.value = "x"
+    page.draw(page.read())
+    assert heard == []

@@ -138,6 +138,55 @@ def test_waiting_drawing_and_processes_have_one_door() -> None:
     assert not found, "\n".join(found)
 
 
+def trusts_too_much(node: ast.AST) -> bool:
+    """Tell whether code runs what it reads, or believes a server whose certificate is not right."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in {"CERT_NONE", "_create_unverified_context"}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        names = [each.name for each in node.names]
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        barred = {"pickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+        return bool({name.partition(".")[0] for name in names} & barred)
+    if not isinstance(node, ast.Call):
+        return False
+    given = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+    if given.get("allow_pickle") is True or given.get("verify") is False:
+        return True
+    if given.get("check_hostname") is False:
+        return True
+    name = called(node)
+    return name in {"eval", "exec", "yaml.load"} or name.endswith((".read_pickle", ".unsafe_load"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from joblib import load",
+        "eval(text)",
+        "yaml.load(file)",
+        "np.load(file, allow_pickle=True)",
+        "pandas.read_pickle(path)",
+        "requests.get(url, verify=False)",
+        "context.verify_mode = ssl.CERT_NONE",
+    ],
+)
+def test_the_finder_of_trust_finds(code: str) -> None:
+    """Each form that is barred below."""
+    assert any(trusts_too_much(node) for node in ast.walk(ast.parse(code)))
+
+
+def test_nothing_that_is_read_is_run_and_every_certificate_is_verified() -> None:
+    """FAULTS S13, S16: no pickle, no eval, no connection whose other end is not known."""
+    found = [
+        f"{module}:{getattr(node, 'lineno', 0)}"
+        for module in PRODUCT
+        for node in walk(module)
+        if trusts_too_much(node)
+    ]
+    assert not found, "\n".join(found)
+
+
 EXEMPTION = re.compile(r"#\s*(?:no" + r"qa|type: ig" + r"nore)\b(?P<rest>.*)")
 REASONED = re.compile(r"(?::\s*|\[)[A-Za-z0-9, -]+\]?\s+(?:-|#|–|\()\s*\w+")
 

@@ -21,7 +21,7 @@ BESIDE = {"README.md", "LICENSE", "Makefile"}
 
 WITHOUT_TEST = {
     "rigd/__init__.py": "a version number; compared in tests/house/test_packaging.py",
-    "rigd/__main__.py": "two lines; run as a process in tests/house/test_imports.py",
+    "rigd/__main__.py": "run as a process in tests/system/test_early_interrupt.py",
 }
 
 

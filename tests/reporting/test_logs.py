@@ -254,6 +254,25 @@ def test_errors_of_a_strategy_reach_its_log_with_the_word_error() -> None:
     assert (row["level"], row["error_code"]) == ("ERROR", "ZERO_DIVISION_ERROR")
 
 
+def test_what_operators_grep_for_is_what_they_find() -> None:
+    """Q13: `grep trade_execution`, `grep api_call` and `grep ERROR` on the text of a log."""
+    content = session_logs(session())
+    lines = [line for name in ("open.log", "mid.log", "close.log") for line in found(content, name)]
+    trades = [line for line in lines if "trade_execution" in line]
+    assert [json.loads(line)["ticker"] for line in trades] == [
+        *("IBM", "IBM", "SPY", "SPY", "BAC", "BAC")
+    ]
+    calls = [json.loads(line) for line in lines if "api_call" in line]
+    assert len(calls) >= len(trades)
+    assert {row["event"] for row in calls} == {"api_call"}
+    assert not [line for line in lines if "ERROR" in line]
+
+
+def found(content: dict[str, bytes], name: str) -> list[str]:
+    """The lines of a log."""
+    return content[name].decode().splitlines()
+
+
 def test_a_log_row_needs_its_session() -> None:
     """A journal that does not begin with SessionStarted is refused."""
     with pytest.raises(LogicError, match="SessionStarted"):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import mean
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from rigd.reporting.summary import DailySummary, daily_summary
 from rigd.reporting.trades import trade_rows
 from tests.fakes.outputs import FakeOutputs
-from tests.reporting.journals import Writer, quiet_session, session, started, trade
+from tests.reporting.journals import OPEN, Writer, closed, quiet_session, session, started, trade
 
 NINE = {
     "win_rate_per_strategy": {"open": 1, "mid": 0, "close": 0},
@@ -55,8 +55,13 @@ def test_signals_stand_beside_trades_with_the_reasons_for_the_difference() -> No
 
 def test_metrics_recompute_from_the_trade_rows() -> None:
     """An independent computation over trade_history gives the same numbers."""
-    summary = written(session())
-    rows = trade_rows(session())
+    journal = Writer()
+    journal.add(0, started())
+    for minute, pnl in enumerate(("14.8", "-2", "3.1", "-0.7", "0", "9.25")):
+        leaves = OPEN + timedelta(minutes=35 + 3 * minute)
+        journal.add(50, trade(pnl=Decimal(pnl), exit_time=leaves))
+    journal.add(390, closed())
+    summary, rows = written(journal.entries), trade_rows(journal.entries)
     pnls = [float(str(row["PnL"])) for row in rows]
     assert summary["total_trades"] == len(rows)
     assert float(summary["average_pnl_per_trade"]) == pytest.approx(mean(pnls), abs=1e-6)

@@ -303,6 +303,17 @@ def test_clearing_removes_every_flag_and_nothing_else(desk: Desk) -> None:
     assert sorted(p.name for p in desk.path.iterdir()) == ["control_stop.flag", "notes.txt"]
 
 
+@pytest.mark.parametrize("command", [Command.KILL, Command.STOP])
+def test_a_folder_in_its_place_keeps_no_flag_away(desk: Desk, command: Command) -> None:
+    """A stop or kill that is pressed is seen, whatever somebody has put there."""
+    (desk.path / f"control_{command.value}.flag").mkdir(parents=True)
+    desk.folder.raise_flag(command, "ada", "now", "panel")
+    seen = desk.seen()
+    assert (seen.command, seen.signed, seen.by) == (command, True, "ada")
+    desk.folder.consume(seen)
+    assert desk.folder.read() is None
+
+
 def test_folders_links_and_unknown_names_are_ignored_and_reported(desk: Desk) -> None:
     """Only plain files with a known name ask for something."""
     desk.touch("test_mode-x.flag")

@@ -183,3 +183,24 @@ def test_a_database_in_memory_is_watched() -> None:
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (0,)
     assert seen.count("COMMIT") == 2
     assert seen.count("COMMITTED") == 1
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("planted", ["link", "pipe"])
+def test_no_link_or_pipe_is_followed(tmp_path: Path, ending: str, planted: str) -> None:
+    """SQLite would write through a link into another file; the answer names what lies there."""
+    path, elsewhere = tmp_path / "books.db", tmp_path / "elsewhere.db"
+    for name in (path, elsewhere):
+        with closing(open_database(name)) as made:
+            made.execute("CREATE TABLE t (x)")
+    before = elsewhere.read_bytes()
+    place = tmp_path / f"books.db{ending}"
+    place.unlink(missing_ok=True)
+    if planted == "link":
+        place.symlink_to(elsewhere)
+    else:
+        os.mkfifo(place)
+    with pytest.raises(StorageError, match=f"books.db{ending} must be a plain file") as caught:
+        open_database(path)
+    assert str(place) in caught.value.fix
+    assert elsewhere.read_bytes() == before

@@ -17,6 +17,7 @@ from rigd.store.files import (
     extend,
     make_folder,
     overwrite,
+    read_plain,
     remove,
     remove_tree,
     replace,
@@ -58,6 +59,33 @@ def test_a_replacement_is_written_synced_renamed_and_its_folder_synced(
     replace(tmp_path / "a.json", b"new")
     assert recorder.calls == ["pwrite", "fsync", "replace", "fsync folder"]
     assert (tmp_path / "a.json").read_bytes() == b"new"
+
+
+PLANTED = {
+    "a named pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "more than 8 bytes": lambda path: path.write_bytes(b"123456789"),
+}
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_only_a_plain_file_of_sensible_size_is_read(tmp_path: Path, what: str) -> None:
+    """What would block for ever or fill the memory is named, with the way out."""
+    path = tmp_path / "settings"
+    PLANTED[what](path)
+    with pytest.raises(StorageError) as caught:
+        read_plain(path, 8)
+    assert "settings must" in caught.value.message
+    assert (what in caught.value.message) is (what != "more than 8 bytes")
+    assert str(path) in caught.value.fix
+
+
+def test_a_link_to_a_plain_file_is_read(tmp_path: Path) -> None:
+    """A home may be put together of links by its owner."""
+    (tmp_path / "there").write_bytes(b"12345678")
+    (tmp_path / "here").symlink_to("there")
+    assert read_plain(tmp_path / "here", 8) == b"12345678"
 
 
 @pytest.mark.parametrize("step", ["pwrite", "fsync", "replace"])

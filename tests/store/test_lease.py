@@ -146,3 +146,20 @@ def test_where_the_system_has_no_proc_a_process_is_told_by_its_number(
 
     monkeypatch.setattr(os, "kill", gone)
     assert born(os.getpid()) is None
+
+
+@pytest.mark.parametrize("planted", ["pipe", "link"])
+def test_what_lies_in_the_leases_place_is_replaced(tmp_path: Path, planted: str) -> None:
+    """A pipe would block the beat, a link would write elsewhere: neither does."""
+    path, elsewhere = tmp_path / "lease.json", tmp_path / "elsewhere"
+    elsewhere.write_text("mine")
+    if planted == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(elsewhere)
+    assert read_lease(path) is None
+    Beat(path, FakeClock(), life_s=10.0, epoch=7).beat(Phase.TRADING)
+    held = read_lease(path)
+    assert held is not None
+    assert held.epoch == 7
+    assert elsewhere.read_text() == "mine"

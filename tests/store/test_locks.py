@@ -292,3 +292,14 @@ def test_of_many_starters_at_once_exactly_one_owns(tmp_path: Path) -> None:
         assert len(owners) == 1
         assert len(told) == len(starters) - 1
         owners[0].release()
+
+
+def test_a_supervisor_that_has_the_bot_is_named_with_the_way_to_it(tmp_path: Path) -> None:
+    """No stop flag ends a supervisor: it is used, or ended at its console."""
+    path = tmp_path / "launch.lock"
+    with (
+        SessionLock(path, what="rigd up", clock=FakeClock()),
+        pytest.raises(AlreadyRunning, match="a supervisor has this bot already: rigd up") as caught,
+    ):
+        SessionLock(path, what="rigd session", clock=FakeClock()).acquire()
+    assert "its panel" in caught.value.fix

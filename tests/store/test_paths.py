@@ -88,8 +88,11 @@ def test_what_a_home_holds_is_found_by_the_resolver(tmp_path: Path) -> None:
     for name in files:
         (tmp_path / "runs" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "runs" / name).touch()
+    (tmp_path / "runs" / "B_SET_UP_01" / "ledgers").mkdir(parents=True)
+    (tmp_path / "runs" / "B_SET_UP_01" / "ledgers" / "x.db").touch()
     assert home.bots_with_sessions() == [str(BOT)]
-    assert home.books() == [tmp_path / "runs" / files[2]]
+    assert home.bots() == ["B_SET_UP_01", str(BOT)]
+    assert home.books()[-1:] == [tmp_path / "runs" / files[2]]
     assert home.sim_accounts() == ["A", "B"]
     assert home.bot(BOT).journals() == [tmp_path / "runs" / name for name in (files[1], files[0])]
     assert home.bot(BOT).config_lock == tmp_path / "runs" / str(BOT) / "config.lock"

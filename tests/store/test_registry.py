@@ -47,6 +47,18 @@ DOCUMENT_070 = {
     "trade_history.csv": (f"{TREE}/trades/trade_history.csv", False, "trade_logger"),
     "trade_history.json": (f"{TREE}/trades/trade_history.json", False, "trade_logger"),
     "disaster_mode.log": ("runs/logs/disaster_mode.log", True, "risk_bot"),
+    "init_system_logs.log": ("runs/logs/init_system_logs.log", False, "init_system_logs"),
+    "init_system_users.log": ("runs/logs/init_system_users.log", False, "init_system_users"),
+    "init_user_activity_monitoring.log": (
+        "runs/logs/init_user_activity_monitoring.log",
+        False,
+        "init_user_activity_monitoring",
+    ),
+    "init_password_reset_tokens.log": (
+        "runs/logs/init_password_reset_tokens.log",
+        False,
+        "init_password_reset_tokens",
+    ),
     "ledger.db": (f"{TREE}/ledgers/DEMO_US_SIM_01_BOT_ledger.db", False, "accounting_api"),
 }
 
@@ -68,7 +80,15 @@ def test_the_logs_page_shows_the_documents_logs_and_no_other_file() -> None:
     documents = {name for name, (_, shown, _) in DOCUMENT_070.items() if shown}
     documents |= {"auth_web.log", "security_users.log", "system_users.log"}  # L9-L11
     documents |= {"user_activity_monitoring.log", "password_reset_tokens.log"}  # L12, L15
-    ours = {"operator_audit.log", "supervisor.log", "broker_api.log", "test_mode.log"}
+    ours = {
+        "alerts.log",
+        "launches.log",
+        "operator_audit.log",
+        "supervisor.log",
+        "broker_api.log",
+        "test_mode.log",
+        "trading_bot.log",
+    }
     assert {row.name for row in OUTPUTS if row.shown} == documents | ours
 
 

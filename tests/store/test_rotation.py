@@ -109,6 +109,20 @@ def test_rotating_by_hand_moves_the_log_aside(tmp_path: Path) -> None:
     assert [path.name for path in rotated(tmp_path / "a.log")] == ["a.log.1"]
 
 
+def test_a_log_is_begun_anew_while_it_is_open(tmp_path: Path) -> None:
+    """What it holds moves aside, the next line begins a new file; an empty one stays."""
+    log = LineLog(tmp_path / "open.log", kept=2)
+    log.begin_new()
+    log.write("monday")
+    log.begin_new()
+    log.write("tuesday")
+    log.close()
+    assert [path.read_text() for path in rotated(tmp_path / "open.log")] == [
+        "monday\n",
+        "tuesday\n",
+    ]
+
+
 def test_all_standing_logs_together_stay_below_the_cap() -> None:
     """FAULTS R14: twenty logs with their older files need at most 256 MB."""
     assert 20 * MAX_BYTES * (KEPT + 1) <= 256 * 1024 * 1024
@@ -136,3 +150,17 @@ def test_a_closed_log_takes_no_line(tmp_path: Path) -> None:
     log.close()
     with pytest.raises(LogicError):
         log.write("late")
+
+
+@pytest.mark.parametrize("planted", ["pipe", "link"])
+def test_what_lies_in_a_logs_place_is_refused_and_left_alone(tmp_path: Path, planted: str) -> None:
+    """A pipe without a reader would block; the file that a link names keeps its last half line."""
+    path, elsewhere = tmp_path / "open.log", tmp_path / "elsewhere"
+    elsewhere.write_text("one line\nhalf a li")
+    if planted == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(elsewhere)
+    with pytest.raises(StorageError, match=r"open\.log"):
+        LineLog(path)
+    assert elsewhere.read_text() == "one line\nhalf a li"

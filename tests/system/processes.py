@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -173,6 +174,21 @@ def log_rows(home: Path, name: str) -> list[dict[str, Any]]:
     """Return the rows of a JSON log of the newest session."""
     path = bot_tree(home) / "sessions" / session_folders(home)[-1].name / name
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def system_rows(home: Path, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a log of the whole installation; none while it is not there."""
+    path = home / "runs" / "logs" / name
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:

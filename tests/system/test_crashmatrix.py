@@ -10,19 +10,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rigd.config.sources import checkout
 from rigd.core.lifecycle import BotState
+from tests.system.disks import small_disk
 from tests.system.evidence import read_left
 from tests.system.planted_bugs import BUGS
 from tests.system.processes import run_rigd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
@@ -181,28 +181,6 @@ def _opens(name: str, rest: str, there: set[str], home: str) -> bool:
 
 def _paths(rest: str, home: str) -> list[str]:
     return [path.lstrip("/") for path in re.findall(re.escape(home) + r'([^">]*)', rest)]
-
-
-@contextmanager
-def small_disk(folder: Path, size_mib: int) -> Iterator[Callable[[int], None]]:
-    """Mount a file system of so many MiB; yield what changes its size."""
-    mount, unmount = shutil.which("mount"), shutil.which("umount")
-    if mount is None or unmount is None or os.geteuid() != 0:
-        pytest.skip("needs the right to mount a file system")
-
-    def resize(size: int, *more: str) -> bool:
-        options = ",".join(("size=" + f"{size}m", *more))
-        done = subprocess.run(  # noqa: S603 - mount with our own folder
-            [mount, "-t", "tmpfs", "-o", options, "rigd", str(folder)], check=False
-        )
-        return done.returncode == 0
-
-    if not resize(size_mib):
-        pytest.skip("needs the right to mount a file system")
-    try:
-        yield lambda size: None if resize(size, "remount") else pytest.fail("no remount")
-    finally:
-        subprocess.run([unmount, str(folder)], check=True)  # noqa: S603 - our own folder
 
 
 @pytest.mark.parametrize("size_mib", [20, 34, 38])

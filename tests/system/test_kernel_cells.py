@@ -113,3 +113,25 @@ def test_the_engine_ticks_while_a_cell_computes(
     figure("minutes of 25 ms passed in a busy cell of 3 s", f"{last - first} of 120")
     assert last - first >= 12
     assert int(beats) >= 3
+
+
+def test_an_error_of_another_cell_is_on_record_and_the_engine_goes_on(tmp_path: Path) -> None:
+    """X22: a row of error_tracebacks.log with its seven fields; the session ends CLOSED."""
+    request = SessionRequest(speed=12_000.0).to_json()
+    with kernel(tmp_path) as client:
+        printed(client, "from rigd.hosts import session")
+        printed(client, f"bot = session.start({str(tmp_path)!r}, {request!r})")
+        reply = client.execute_interactive("1 / 0", timeout=60, output_hook=lambda _: None)
+        assert reply["content"]["status"] == "error"
+        printed(client, "bot.wait()")
+        closed = printed(client, "print(bot.entries[-1].record.status)").strip()
+        late = client.execute_interactive("2 / 0", timeout=60, output_hook=lambda _: None)
+        assert late["content"]["status"] == "error"
+    assert closed == "CLOSED"
+    (log,) = (tmp_path / "runs").glob("RIGD_*/logs/error_tracebacks.log")
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    (row,) = [row for row in rows if "notebook" in row["context"]]
+    number = reply["content"]["execution_count"]
+    assert row["context"] == f"cell {number} of the bot's notebook"
+    assert row["error_code"] == "ZeroDivisionError"
+    assert "division by zero" in row["raw_exception"]

@@ -6,96 +6,29 @@ The screenshots that the tests take lie in ``.pytest_cache/screenshots``.
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
-import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from rigd.config.sources import HOME_VARIABLE, checkout
-from tests.system.browser import browser_page
-from tests.system.processes import PATIENCE_S, is_running, wait_until
+from rigd.config.sources import checkout
+from rigd.hosts.optimize.trials import trials_in
+from rigd.store.paths import Home
+from tests.system.browser import Page, browser_page
+from tests.system.lab import SECRET, Lab, lab_of
+from tests.system.processes import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
-SECRET = "hunter2"  # noqa: S105 - a made-up one
 SCREENSHOTS = checkout() / ".pytest_cache" / "screenshots"
 RESEARCH = checkout() / "runs" / "research"
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(?P<port>\d+)/lab\?token=(?P<token>\w+)")
-TEMPLATE, ENTRY = (
-    ("backtest", "New backtest")
-    if (checkout() / "notebooks" / "backtest.ipynb").exists()
-    else ("review", "Review a session")
-)
-
-
-class Lab(NamedTuple):
-    """A JupyterLab that runs."""
-
-    address: str
-    root: str
-    token: str
-    process: psutil.Process
-
-    @property
-    def server(self) -> psutil.Process:
-        """The server's own process."""
-        return next(p for p in self.process.children() if "jupyterlab" in " ".join(p.cmdline()))
-
-    def get(self, path: str, **headers: str) -> int:
-        """Return the status that a request is answered with."""
-        request = urllib.request.Request(self.root + path, headers=headers)  # noqa: S310 - loopback
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as told:  # noqa: S310 - loopback
-                return int(told.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-
-
-@contextmanager
-def lab_of(home: Path) -> Iterator[Lab]:
-    """Run `rigd lab` with secrets in its own environment, and end it again."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = home / "lab.log"
-    secrets = {"ALPACA_API_KEY": SECRET, "JUPYTER_TOKEN": SECRET, "BROKER_PASSWORD": SECRET}
-    with log.open("w") as out:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "rigd", "lab", "--port", str(port)],
-            env={**os.environ, **secrets, HOME_VARIABLE: str(home)},
-            cwd=checkout(),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_until("JupyterLab", lambda: bool(ADDRESS.search(log.read_text())))
-        found = ADDRESS.search(log.read_text())
-        assert found is not None
-        root = f"http://127.0.0.1:{found['port']}"
-        yield Lab(found[0], root, found["token"], psutil.Process(process.pid))
-    finally:
-        family = [
-            psutil.Process(process.pid),
-            *psutil.Process(process.pid).children(recursive=True),
-        ]
-        process.terminate()
-        process.wait(PATIENCE_S)
-        wait_until("the end of all", lambda: not any(map(is_running, family)))
+ENTRIES = ("New backtest", "New sweep", "New optimisation", "New tuning", "Review a session")
 
 
 @pytest.fixture(scope="module")
@@ -131,44 +64,123 @@ def test_it_holds_no_secret(lab: Lab) -> None:
         assert lab.token not in each.environ().values()
 
 
+def open_new(page: Page, lab: Lab, entry: str) -> Path:
+    """Press an entry of the launcher; return the notebook that it made, its kernel idle."""
+    before = set(RESEARCH.glob("*.ipynb"))
+    page.open(lab.address + "&reset")
+    page.wait_for("the launcher", f"document.body.innerText.includes({entry!r})")
+    page.screenshot(SCREENSHOTS / "lab-launcher.png")
+    page.click(".jp-LauncherCard", entry)
+    page.wait_for("the notebook", "!!document.querySelector('.jp-Notebook .jp-CodeCell')")
+    page.wait_for(
+        "the kernel", "document.querySelector('#jp-main-statusbar').innerText.includes('Idle')"
+    )
+    (made,) = set(RESEARCH.glob("*.ipynb")) - before
+    return made
+
+
+def type_below(page: Page, line: str, typed: str) -> None:
+    """Put lines below one of the parameters cell."""
+    page.click(".jp-CodeCell .cm-line", line)
+    for kind in ("keyDown", "keyUp"):
+        page.ask("Input.dispatchKeyEvent", type=kind, key="End", windowsVirtualKeyCode=35)
+    page.ask("Input.insertText", text="\n" + typed)
+
+
+def run_all(page: Page, made: Path) -> str:
+    """Run a notebook from top to bottom by the menu; return what the page shows of it."""
+    cells = len([c for c in nbformat.read(made, as_version=4).cells if c.cell_type == "code"])
+    page.click(".lm-MenuBar-itemLabel", "Run")
+    page.click(".lm-Menu-itemLabel", "Run All Cells")
+    last = (
+        "document.querySelector('.jp-Notebook').scrollTo(0, 1e9),"  # what is far off is not drawn
+        f"[...document.querySelectorAll('.jp-InputPrompt')].some(e => e.innerText == '[{cells}]:')"
+    )
+    page.wait_for("the last cell", last, seconds=300)
+    shown = page.value("document.querySelector('.jp-Notebook').innerText")
+    assert isinstance(shown, str)
+    assert "Traceback" not in shown, shown
+    return shown
+
+
+def look_at(page: Page, selector: str, name: str) -> None:
+    """Bring an output into view and keep a picture of it."""
+    page.wait_for(selector, f"!!document.querySelector({selector!r})")
+    page.value(f"document.querySelector({selector!r}).scrollIntoView()")
+    page.screenshot(SCREENSHOTS / f"{name}.png")
+
+
 def test_a_new_notebook_comes_from_the_launcher(
     lab: Lab, tmp_path: Path, figure: Callable[[str, str], None]
 ) -> None:
-    """The entry opens a copy without outputs in runs/research, which runs from top to bottom."""
-    before = set(RESEARCH.glob("*.ipynb"))
+    """The entry opens a copy without outputs in runs/research, which runs from top to bottom.
+
+    With `interactive = True`, as its parameters say, the plots of Bokeh are there; nothing is asked
+    of any other host.
+    """
     with browser_page(tmp_path) as page:
-        page.open(lab.address)
-        page.wait_for("the launcher", f"document.body.innerText.includes({ENTRY!r})")
-        page.screenshot(SCREENSHOTS / "lab-launcher.png")
-        page.click(".jp-LauncherCard", ENTRY)
-        page.wait_for("the notebook", "!!document.querySelector('.jp-Notebook .jp-CodeCell')")
-        page.wait_for(
-            "the kernel", "document.querySelector('#jp-main-statusbar').innerText.includes('Idle')"
-        )
-        (made,) = set(RESEARCH.glob("*.ipynb")) - before
+        made = open_new(page, lab, "New backtest")
         try:
             notebook = nbformat.read(made, as_version=4)
-            assert made.name.startswith(TEMPLATE)
+            assert made.name.startswith("backtest")
             assert notebook.metadata.kernelspec.name == "rigd-research"
             assert [c for c in notebook.cells if c.get("outputs") or c.get("execution_count")] == []
-            page.click(".lm-MenuBar-itemLabel", "Run")
-            page.click(".lm-Menu-itemLabel", "Run All Cells")
-            cells = len([cell for cell in notebook.cells if cell.cell_type == "code"])
-            prompts = "[...document.querySelectorAll('.jp-InputPrompt')]"
-            last = f"{prompts}.some(e => e.innerText == '[{cells}]:')"
-            page.value("document.querySelector('.jp-Notebook').scrollTo(0, 1e9)")
-            page.wait_for("the last cell", last)
-            shown = page.value("document.querySelector('.jp-Notebook').innerText")
-            page.screenshot(SCREENSHOTS / "lab-notebook-end.png")
+            page.screenshot(SCREENSHOTS / "lab-backtest-new.png")
+            type_below(page, "# whether to show the plots of Bokeh", "interactive = True")
+            run_all(page, made)
+            page.screenshot(SCREENSHOTS / "lab-backtest-end.png")
+            look_at(page, ".jp-OutputArea-output svg", "lab-backtest-equity")
+            look_at(page, ".jp-OutputArea-output .bk-Column", "lab-backtest-bokeh")
             page.value("document.querySelectorAll('.jp-OutputArea-output')[1].scrollIntoView()")
-            page.screenshot(SCREENSHOTS / "lab-notebook.png")
-            assert "Traceback" not in shown
-            assert page.value("document.querySelectorAll('.jp-OutputArea-output svg').length") > 0
+            shown = "document.querySelector('.jp-Notebook').innerText"
+            page.wait_for("the figures", f"{shown}.includes('Sharpe')")
+            page.screenshot(SCREENSHOTS / "lab-backtest-figures.png")
         finally:
             made.unlink()
         foreign = [url for url in page.requests if not url.startswith((lab.root, "data:", "blob:"))]
     assert set(foreign) <= {"about:blank"}
     figure("screenshots of JupyterLab", str(SCREENSHOTS.relative_to(checkout())))
+
+
+def test_the_launcher_shows_its_entries_first(lab: Lab, tmp_path: Path) -> None:
+    """A new user meets the five kinds of research before any bare notebook."""
+    with browser_page(tmp_path) as page:
+        page.open(lab.address + "&reset")
+        cards = "[...document.querySelectorAll('.jp-LauncherCard')].map(e => e.innerText.trim())"
+        page.wait_for("the entries", f"{cards}.includes('Review a session')")
+        shown = page.value(cards)
+    assert shown[: len(ENTRIES)] == list(ENTRIES)
+
+
+def test_from_a_sweep_to_a_proposal(lab: Lab, tmp_path: Path) -> None:
+    """By clicking, and typing the lines that the sweep's last cells print: a proposal waits."""
+    made = []
+    try:
+        with browser_page(tmp_path / "sweep") as page:
+            made.append(open_new(page, lab, "New sweep"))
+            type_below(page, "# whether to show the heat map of Bokeh", "interactive = True")
+            shown = run_all(page, made[-1])
+            page.screenshot(SCREENSHOTS / "lab-sweep-end.png")
+            look_at(page, ".jp-OutputArea-output svg", "lab-sweep-map")
+            look_at(page, ".jp-OutputArea-output .bk-Figure", "lab-sweep-bokeh")
+        lines = re.findall(r'^(?:strategy|levels|home) = ".*"', shown, re.MULTILINE)
+        told = [line for line in lines if "#" not in line][-3:]
+        assert [line.partition(" ")[0] for line in told] == ["strategy", "levels", "home"]
+        typed = "\n".join([*told, 'propose_as = "ada"'])
+        with browser_page(tmp_path / "study") as page:
+            made.append(open_new(page, lab, "New optimisation"))
+            type_below(page, "# who proposes the result", typed)
+            shown = run_all(page, made[-1])
+            page.value("document.querySelector('.jp-Notebook').scrollTo(0, 1e9)")
+            page.screenshot(SCREENSHOTS / "lab-proposal.png")
+        assert "proposal 1 by ada" in shown
+        home = Home(Path(told[-1].partition('"')[2].rstrip('"')))
+        swept, *studied = trials_in(home)
+        assert swept.made == 30
+        assert {each.strategy for each in studied} == {swept.strategy}
+    finally:
+        for path in made:
+            path.unlink()
 
 
 def test_the_research_kernel_knows_the_magic(

@@ -16,7 +16,6 @@ from rigd.config.sources import checkout
 from rigd.hosts.request import SessionRequest
 from rigd.hosts.runner import parameters_cell
 from rigd.market.sample import SAMPLE_SYMBOLS
-from tests.system.processes import run_rigd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +24,13 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 NOTEBOOKS = sorted(path.name for path in (checkout() / "notebooks").glob("*.ipynb"))
+PANEL = [
+    name
+    for name in NOTEBOOKS
+    if "import pages, panel" in (checkout() / "notebooks" / name).read_text(encoding="utf-8")
+]
+"""The control panel and its deep links: Voila runs them, they compute nothing."""
+RUNS = [name for name in NOTEBOOKS if name not in PANEL]
 IGNORED = "nbval-ignore-output"
 ANOTHER_DRAW = SessionRequest(
     overrides=(("SIMULATION_SEED", "2"), ("SLIPPAGE_STDDEV_PCT", "0.001"))
@@ -34,6 +40,8 @@ CHANGES: dict[str, tuple[str, object]] = {
     "review.ipynb": ("symbol", SAMPLE_SYMBOLS[-1]),
     "backtest.ipynb": ("strategy", "open"),
     "optimize.ipynb": ("strategy", "mid"),
+    "sweep.ipynb": ("by", "drawdown"),
+    "operating.ipynb": ("config", "/nowhere"),
     "tune.ipynb": ("home", "/nowhere"),
 }
 """The parameter that is changed, and to what; a notebook that declares a seed needs no line."""
@@ -104,6 +112,7 @@ def test_the_committed_notebook_agrees(copied: Path) -> None:
     assert code == 0, told
 
 
+@pytest.mark.parametrize("copied", RUNS, indirect=True)
 def test_another_input_is_found(copied: Path) -> None:
     """With another seed or input in the parameters cell the outputs differ and nbval fails."""
     name, value = changed_parameter(copied.name)
@@ -118,6 +127,7 @@ def test_another_input_is_found(copied: Path) -> None:
     assert re.search(r"Cell outputs differ|Cell execution caused an exception", told)
 
 
+@pytest.mark.parametrize("copied", RUNS, indirect=True)
 def test_a_changed_stored_number_is_found(copied: Path) -> None:
     """One digit of a stored output changed, and nbval fails on that cell alone."""
 
@@ -131,23 +141,12 @@ def test_a_changed_stored_number_is_found(copied: Path) -> None:
     assert "1 failed" in told
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_an_unknown_parameter_is_refused_before_the_run(tmp_path: Path, name: str) -> None:
-    """`rigd run` of any notebook ends with 2 and leaves nothing behind."""
-    ran = run_rigd(tmp_path, "run", name, "-p", "nonsense=1")
-    assert ran.code == 2
-    assert f"must be declared in notebooks/{name}, was nonsense" in ran.err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_each_notebook_runs_by_papermill_from_the_command_line(tmp_path: Path, name: str) -> None:
-    """With a typed parameter it runs top to bottom, and the copy says with which."""
-    content = json.loads((checkout() / "notebooks" / name).read_text(encoding="utf-8"))
-    parameter = next(key for key, default in parameters_cell(content).items() if default == "")
-    ran = run_rigd(tmp_path, "run", name, "-p", f"{parameter}=")
-    assert ran.code == 0, ran.err
-    (copy,) = (tmp_path / "runs" / "research").glob("*.ipynb")
-    notebook = nbformat.read(copy, as_version=4)
-    assert notebook.metadata.papermill.parameters == {parameter: ""}
-    assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+@pytest.mark.parametrize("copied", PANEL, indirect=True)
+def test_a_page_that_is_gone_is_found(copied: Path) -> None:
+    """A stored list of the panel's pages with another name in it fails."""
+    text = copied.read_text(encoding="utf-8")
+    assert "'books'" in text
+    copied.write_text(text.replace("'books'", "'notes'"), encoding="utf-8")
+    code, told = compare(copied)
+    assert code == 1, told
+    assert "1 failed" in told

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rigd.config.choices import BrokerCode
 from rigd.config.digest import digest
-from rigd.core.errors import ConfigError
+from rigd.core.errors import ConfigError, StorageError
+from rigd.store.files import read_plain
 from rigd.store.hashing import digest_tree
 from rigd.store.registry import Registry
 
@@ -86,8 +87,8 @@ def require(home: Home, settings: Settings, code: Callable[[], str] = code_diges
 
 def _clears(path: Path, config_digest: str, code_digest: str) -> bool:
     try:
-        summary = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        summary = json.loads(read_plain(path))
+    except (StorageError, ValueError, RecursionError):
         return False
     if not isinstance(summary, dict):
         return False

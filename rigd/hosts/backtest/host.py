@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rigd.core.events import (
     DefenseChanged,
@@ -121,6 +121,8 @@ class Host:
         How the strategies' functions are run.
     always_played
         Whether every day is played by the session engine.
+    seen
+        What backtests of the same history saw before, see `Scans`.
     """
 
     def __init__(
@@ -130,10 +132,11 @@ class Host:
         lane: Lane = Lane.AUTO,
         *,
         always_played: bool = False,
+        seen: dict[Any, Any] | None = None,
     ) -> None:
         self._terms = terms
         self._history = history
-        self._scans = Scans(terms.settings, history, lane)
+        self._scans = Scans(terms.settings, history, lane, seen)
         self._chain = causal_chain(terms, history)
         sound = all(feed.sound for feed in history.feeds)
         self._played = always_played or is_special(terms) or not sound

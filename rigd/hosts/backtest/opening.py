@@ -90,7 +90,7 @@ def history_of(request: BacktestRequest, terms: Terms) -> History:
     """
     days = terms.settings.trading_days
     if not request.data:
-        return _sample(request, tuple(days))
+        return sample_of(request, tuple(days))
     funds: tuple[str, ...] = ()
     if wiring.buys_inverse(terms.settings):
         known = (terms.inverse_etfs.of(symbol) for symbol in request.symbols)
@@ -104,6 +104,40 @@ def history_of(request: BacktestRequest, terms: Terms) -> History:
         funds=funds,
         trading_days=tuple(days),
     )
+
+
+def sample_of(request: BacktestRequest, trading_days: tuple[str, ...]) -> History:
+    """Return the sessions of the built-in sample.
+
+    Parameters
+    ----------
+    request
+        With span and symbols.
+    trading_days
+        The weekdays that count.
+
+    Returns
+    -------
+    History
+        Every session of the span that the sample has.
+
+    Raises
+    ------
+    ConfigError
+        If it has none.
+    """
+    span = [d for d in sessions(request.start, request.end) if trades_on(d.day, trading_days)]
+    feeds, missing = [], []
+    for day in span:
+        try:
+            feeds.append(sample_feed(day, request.symbols))
+        except DataError:
+            missing.append(day.day)
+    if not feeds:
+        msg = f"the built-in sample has no session from {request.start} to {request.end}"
+        fix = "choose a span between 2000-03-01 and 2013-03-01, or add --data FOLDER"
+        raise ConfigError(msg, fix=fix)
+    return History(feeds=tuple(feeds), without_bars=tuple(missing), asked=request.symbols)
 
 
 def with_history(terms: Terms, history: History) -> Terms:
@@ -121,18 +155,3 @@ def _of_home(
         return bot.settings, bot.identity, bot.identity_file, bot.inverse_etfs, bot.profile
     settings, file = first_settings(home, version), demo_identity()
     return settings, file.identity(settings.broker_code), file, SHIPPED, Profile.TEST
-
-
-def _sample(request: BacktestRequest, trading_days: tuple[str, ...]) -> History:
-    span = [d for d in sessions(request.start, request.end) if trades_on(d.day, trading_days)]
-    feeds, missing = [], []
-    for day in span:
-        try:
-            feeds.append(sample_feed(day, request.symbols))
-        except DataError:
-            missing.append(day.day)
-    if not feeds:
-        msg = f"the built-in sample has no session from {request.start} to {request.end}"
-        fix = "choose a span between 2000-03-01 and 2013-03-01, or add --data FOLDER"
-        raise ConfigError(msg, fix=fix)
-    return History(feeds=tuple(feeds), without_bars=tuple(missing), asked=request.symbols)

@@ -82,15 +82,27 @@ class Scans:
         The bars.
     lane
         How to run the functions.
+    seen
+        What scans of the same history saw before; read and filled. Scans with the same windows and
+        parameters of the entry share it, whatever else their settings say.
     """
 
-    def __init__(self, settings: Settings, history: History, lane: Lane = Lane.AUTO) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        history: History,
+        lane: Lane = Lane.AUTO,
+        seen: dict[Any, Any] | None = None,
+    ) -> None:
         self._settings = settings
         self._history = history
         self.compiled = _compiles(lane, history)
         self._plans: dict[tuple[object, ...], DayPlan] = {}
         self.plans = tuple(self._plan_of(feed.session) for feed in history.feeds)
-        self._seen: dict[tuple[str, str], tuple[list[Any], npt.NDArray[np.int8]]] = {}
+        self._seen: dict[Any, tuple[list[Any], npt.NDArray[np.int8]]] = {}
+        if seen is not None:
+            self._seen = seen
+        self._marks = {name: self._mark(name) for name in self._names()}
         self.follow: Kernel = compile_hold() if self.compiled else plain_hold
 
     def seen(self, plan: RunnableStrategy, symbol: str, number: int) -> Seen:
@@ -110,7 +122,7 @@ class Scans:
         Seen
             The same, whichever lane found it.
         """
-        key = (plan.strategy.name, symbol)
+        key = (self._marks[plan.strategy.name], symbol)
         if key not in self._seen:
             self._seen[key] = self._scan(plan.strategy.name, symbol)
         states, signals = self._seen[key]
@@ -123,6 +135,17 @@ class Scans:
         if self.compiled:
             return self._history.packed(symbol).day(number)
         return self._history.feeds[number].bars[symbol]
+
+    def _names(self) -> set[str]:
+        return {plan.strategy.name for day in self.plans for plan in day.strategies}
+
+    def _mark(self, name: str) -> tuple[object, ...]:
+        """Return all that a scan of a strategy depends on beside the bars."""
+        groups = (
+            (tuple(plan.params), first_minute(plan), plan.window.breakout_end, tuple(numbers))
+            for plan, numbers in self._groups(name)
+        )
+        return (name, self.compiled, *groups)
 
     def _scan(self, name: str, symbol: str) -> tuple[list[Any], npt.NDArray[np.int8]]:
         packed = self._history.packed(symbol)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rigd.hosts.kernels.stepper import BAR, TRADE, compiled, record_type
+from rigd.hosts.kernels.stepper import BAR, compiled, over_days, record_type
 from rigd.market.fills import NO_TOUCH, exit_fill, market_fill, touch
 from rigd.strategy.exits import levels
 from rigd.strategy.stepper import TIMED_OUT, Trade, on_grid, reason_of
@@ -269,62 +269,8 @@ def compile_run(strategy: Strategy) -> CompiledStepper:
     callable
         ``(bars, offsets, params, rules, plan) -> TRADE[n]``, as `stepper.compile_stepper` has it.
     """
-    run = compiled(
-        make_run(compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(hold))
-    )
-    over_days = _over_days(run)
-    state_type, ranges_type = record_type(strategy.state), record_type(RangeState)
-
-    def step(
-        bars: npt.NDArray[np.void],
-        offsets: npt.NDArray[np.int64],
-        params: Any,  # noqa: ANN401 - the parameters of any strategy
-        rules: ExitRules,
-        plan: StepPlan,
-    ) -> npt.NDArray[np.void]:
-        n_days = len(offsets) - 1
-        trades = np.zeros(n_days, dtype=TRADE)
-        states = np.zeros(n_days, dtype=state_type)
-        ranges = np.zeros(n_days, dtype=ranges_type)
-        found = over_days(bars, offsets, states, ranges, params, rules, plan, trades)
-        return trades[:found]
-
-    return step
-
-
-def _over_days(run: Kernel) -> Kernel:
-    import numba  # noqa: PLC0415 - heavy, and only a compiled run needs it
-
-    @numba.njit
-    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
-        bars,  # noqa: ANN001 - compiled
-        offsets,  # noqa: ANN001 - compiled
-        states,  # noqa: ANN001 - compiled
-        ranges,  # noqa: ANN001 - compiled
-        params,  # noqa: ANN001 - compiled
-        rules,  # noqa: ANN001 - compiled
-        plan,  # noqa: ANN001 - compiled
-        trades,  # noqa: ANN001 - compiled
-    ):
-        found = 0
-        for day in range(len(states)):
-            trade = run(
-                bars[offsets[day] : offsets[day + 1]], states[day], ranges[day], params, rules, plan
-            )
-            if trade.direction != 0:
-                trades[found].direction = trade.direction
-                trades[found].signal_minute = trade.signal_minute
-                trades[found].entry_minute = trade.entry_minute
-                trades[found].exit_minute = trade.exit_minute
-                trades[found].entry_price = trade.entry_price
-                trades[found].exit_price = trade.exit_price
-                trades[found].reason = trade.reason
-                trades[found].stale = trade.stale
-                trades[found].day = day
-                found += 1
-        return found
-
-    return over_days
+    run = make_run(compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(hold))
+    return over_days(compiled(run), strategy)
 
 
 @cache
@@ -393,26 +339,23 @@ def blank_states(strategy: Strategy, days: int) -> npt.NDArray[np.void]:
 
 @cache
 def _compiled_scan(entry: Callable[[Any, Bar, Any], float]) -> Kernel:
-    import numba  # noqa: PLC0415 - heavy, and only a compiled run needs it
-
     scan = compiled(make_scan(compiled(entry)))
 
-    @numba.njit
-    def scan_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
-        bars,  # noqa: ANN001 - compiled
-        starts,  # noqa: ANN001 - compiled
-        ends,  # noqa: ANN001 - compiled
-        states,  # noqa: ANN001 - compiled
-        params,  # noqa: ANN001 - compiled
-        first_minute,  # noqa: ANN001 - compiled
-        until,  # noqa: ANN001 - compiled
-        signals,  # noqa: ANN001 - compiled
-    ):
+    def scan_days(
+        bars: npt.NDArray[np.void],
+        starts: npt.NDArray[np.int64],
+        ends: npt.NDArray[np.int64],
+        states: npt.NDArray[np.void],
+        params: Any,  # noqa: ANN401 - the parameters of any strategy
+        first_minute: int,
+        until: int,
+        signals: npt.NDArray[np.int8],
+    ) -> None:
         for day in range(len(starts)):
             first, last = starts[day], ends[day]
             scan(bars[first:last], states[day], params, first_minute, until, signals[first:last])
 
-    return scan_days
+    return compiled(scan_days)
 
 
 def pack_bars(days: Sequence[Sequence[Bar]]) -> npt.NDArray[np.void]:

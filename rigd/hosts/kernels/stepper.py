@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rigd.strategy.exits import ExitRules
 from rigd.strategy.pairs import make_hold, make_search
-from rigd.strategy.stepper import Trade, make_walk
+from rigd.strategy.stepper import StepPlan, Trade, make_walk
 from rigd.strategy.trailing import RangeState
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from rigd.core.values import Bar
     from rigd.strategy.definition import Strategy
-    from rigd.strategy.exits import ExitRules
-    from rigd.strategy.stepper import StepPlan
 
 BAR = np.dtype([
     ("minute", np.int64),
@@ -98,6 +97,28 @@ def compiled(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dis
     return numba.njit(copy)
 
 
+def note(row: Any, trade: Trade, day: int) -> None:  # noqa: ANN401 - a record of TRADE
+    """Write a trade of one day into its row.
+
+    Parameters
+    ----------
+    row
+        A record of TRADE; every field is written.
+    trade, day
+        The trade, and the number of its day.
+    """
+    row.direction = trade.direction
+    row.signal_minute = trade.signal_minute
+    row.entry_minute = trade.entry_minute
+    row.exit_minute = trade.exit_minute
+    row.entry_price = trade.entry_price
+    row.exit_price = trade.exit_price
+    row.reason = trade.reason
+    row.stale = trade.stale
+    row.day = day
+
+
+@cache
 def compile_stepper(strategy: Strategy) -> CompiledStepper:
     """Return the compiled stepper of one strategy; numba compiles it on its first call.
 
@@ -112,13 +133,29 @@ def compile_stepper(strategy: Strategy) -> CompiledStepper:
         ``step(bars, offsets, params, rules, plan)`` over the arrays of `pack` returns TRADE[n]:
         the days that traded, in order.
     """
-    walk = compiled(
-        make_walk(
-            compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(strategy.vwap)
-        )
+    walk = make_walk(
+        compiled(strategy.entry), compiled(strategy.analysis_bars), compiled(strategy.vwap)
     )
-    over_days = _over_days(walk)
-    state_type, ranges_type = record_type(strategy.state), record_type(RangeState)
+    return over_days(compiled(walk), strategy)
+
+
+def over_days(walk: Any, strategy: Strategy) -> CompiledStepper:  # noqa: ANN401 - a numba dispatcher
+    """Return what lets a compiled walk trade each day of a symbol on its own.
+
+    Parameters
+    ----------
+    walk
+        ``(bars, state, ranges, params, rules, plan) -> Trade`` over one day.
+    strategy
+        Whose state it has.
+
+    Returns
+    -------
+    callable
+        As `compile_stepper` returns it.
+    """
+    states, ranges = np.zeros(2, record_type(strategy.state)), np.zeros(2, record_type(RangeState))
+    known: dict[type, Any] = {}
 
     def step(
         bars: npt.NDArray[np.void],
@@ -127,17 +164,60 @@ def compile_stepper(strategy: Strategy) -> CompiledStepper:
         rules: ExitRules,
         plan: StepPlan,
     ) -> npt.NDArray[np.void]:
-        n_days = len(offsets) - 1
-        trades = np.zeros(n_days, dtype=TRADE)
-        states = np.zeros(n_days, dtype=state_type)
-        ranges = np.zeros(n_days, dtype=ranges_type)
-        over_days(bars, offsets, states, ranges, params, rules, plan, trades)
-        traded: npt.NDArray[np.void] = trades[trades["direction"] != 0]
-        return traded
+        kind = type(params)
+        if kind not in known:
+            known[kind] = compiled(make_walk_all(walk, kind))
+        numbers = (tuple(params), tuple(rules), tuple(plan))
+        trades: npt.NDArray[np.void] = known[kind](bars, offsets, states, ranges, numbers)
+        return trades
 
     return step
 
 
+def make_walk_all(walk: Any, kind: type) -> Any:  # noqa: ANN401 - plain or compiled
+    """Return what walks every day of a symbol.
+
+    Parameters
+    ----------
+    walk
+        As `over_days` takes it.
+    kind
+        The named tuple of the strategy's parameters.
+
+    Returns
+    -------
+    callable
+        ``(bars, offsets, states, ranges, numbers) -> TRADE[n]``. Of the two states and ranges the
+        first stay blank, the second are those of the day that is walked. `numbers` are parameters,
+        rules and plan as plain tuples: named ones cost a call as much as some days of bars.
+    """
+
+    def walk_all(
+        bars: npt.NDArray[np.void],
+        offsets: npt.NDArray[np.int64],
+        states: npt.NDArray[np.void],
+        ranges: npt.NDArray[np.void],
+        numbers: tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]],
+    ) -> npt.NDArray[np.void]:
+        params = kind(*numbers[0])
+        rules = ExitRules(*numbers[1])
+        plan = StepPlan(*numbers[2])
+        trades = np.empty(len(offsets) - 1, TRADE)
+        found = 0
+        for day in range(len(offsets) - 1):
+            states[1] = states[0]
+            ranges[1] = ranges[0]
+            own = bars[offsets[day] : offsets[day + 1]]
+            trade = walk(own, states[1], ranges[1], params, rules, plan)
+            if trade.direction != 0:
+                note(trades[found], trade, day)
+                found += 1
+        return trades[:found]
+
+    return walk_all
+
+
+@cache
 def compile_pair_stepper(strategy: Strategy) -> CompiledStepper:
     """Return the compiled stepper of one strategy whose short side buys an inverse ETF.
 
@@ -155,7 +235,7 @@ def compile_pair_stepper(strategy: Strategy) -> CompiledStepper:
     """
     search = compiled(make_search(compiled(strategy.entry), compiled(strategy.analysis_bars)))
     hold = compiled(make_hold(compiled(strategy.entry), compiled(strategy.vwap)))
-    over_days = _over_pairs(search, hold)
+    over_pairs = compiled(_make_over_pairs(search, hold))
     state_type, ranges_type = record_type(strategy.state), record_type(RangeState)
 
     def step(
@@ -173,30 +253,27 @@ def compile_pair_stepper(strategy: Strategy) -> CompiledStepper:
         ranges = np.zeros(n_days, dtype=ranges_type)
         of_fund = np.zeros(n_days, dtype=np.bool_)
         series = (bars, offsets, fund, fund_offsets)
-        over_days(*series, states, ranges, params, rules, plan, trades, of_fund)
+        over_pairs(*series, states, ranges, params, rules, plan, trades, of_fund)
         traded = trades["direction"] != 0
         return trades[traded], of_fund[traded]
 
     return step
 
 
-def _over_pairs(search: Any, hold: Any) -> Any:  # noqa: ANN401 - numba dispatchers
-    import numba  # noqa: PLC0415 - heavy, and only this module needs it
-
-    @numba.njit
-    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
-        bars,  # noqa: ANN001 - compiled
-        offsets,  # noqa: ANN001 - compiled
-        fund,  # noqa: ANN001 - compiled
-        fund_offsets,  # noqa: ANN001 - compiled
-        states,  # noqa: ANN001 - compiled
-        ranges,  # noqa: ANN001 - compiled
-        params,  # noqa: ANN001 - compiled
-        rules,  # noqa: ANN001 - compiled
-        plan,  # noqa: ANN001 - compiled
-        trades,  # noqa: ANN001 - compiled
-        of_fund,  # noqa: ANN001 - compiled
-    ):
+def _make_over_pairs(search: Any, hold: Any) -> Any:  # noqa: ANN401 - numba dispatchers
+    def over_pairs(
+        bars: npt.NDArray[np.void],
+        offsets: npt.NDArray[np.int64],
+        fund: npt.NDArray[np.void],
+        fund_offsets: npt.NDArray[np.int64],
+        states: npt.NDArray[np.void],
+        ranges: npt.NDArray[np.void],
+        params: Any,  # noqa: ANN401 - the parameters of any strategy
+        rules: ExitRules,
+        plan: StepPlan,
+        trades: npt.NDArray[np.void],
+        of_fund: npt.NDArray[np.bool_],
+    ) -> None:
         for day in range(len(ranges)):
             own = bars[offsets[day] : offsets[day + 1]]
             other = fund[fund_offsets[day] : fund_offsets[day + 1]]
@@ -206,48 +283,9 @@ def _over_pairs(search: Any, hold: Any) -> Any:  # noqa: ANN401 - numba dispatch
             bought = own if direction > 0 else other
             trade = hold(bought, minute, states[1, day], ranges[day], params, rules, plan)
             of_fund[day] = direction < 0
-            trades[day].direction = trade.direction
-            trades[day].signal_minute = trade.signal_minute
-            trades[day].entry_minute = trade.entry_minute
-            trades[day].exit_minute = trade.exit_minute
-            trades[day].entry_price = trade.entry_price
-            trades[day].exit_price = trade.exit_price
-            trades[day].reason = trade.reason
-            trades[day].stale = trade.stale
-            trades[day].day = day
+            note(trades[day], trade, day)
 
-    return over_days
-
-
-def _over_days(walk: Any) -> Any:  # noqa: ANN401 - numba dispatchers
-    import numba  # noqa: PLC0415 - heavy, and only this module needs it
-
-    @numba.njit
-    def over_days(  # type: ignore[no-untyped-def] # numba infers it  # noqa: ANN202 - compiled
-        bars,  # noqa: ANN001 - compiled
-        offsets,  # noqa: ANN001 - compiled
-        states,  # noqa: ANN001 - compiled
-        ranges,  # noqa: ANN001 - compiled
-        params,  # noqa: ANN001 - compiled
-        rules,  # noqa: ANN001 - compiled
-        plan,  # noqa: ANN001 - compiled
-        trades,  # noqa: ANN001 - compiled
-    ):
-        for day in range(len(states)):
-            trade = walk(
-                bars[offsets[day] : offsets[day + 1]], states[day], ranges[day], params, rules, plan
-            )
-            trades[day].direction = trade.direction
-            trades[day].signal_minute = trade.signal_minute
-            trades[day].entry_minute = trade.entry_minute
-            trades[day].exit_minute = trade.exit_minute
-            trades[day].entry_price = trade.entry_price
-            trades[day].exit_price = trade.exit_price
-            trades[day].reason = trade.reason
-            trades[day].stale = trade.stale
-            trades[day].day = day
-
-    return over_days
+    return over_pairs
 
 
 def trades_of(rows: npt.NDArray[np.void]) -> tuple[Trade, ...]:

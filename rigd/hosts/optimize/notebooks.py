@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rigd.config.sources import checkout, environment
+from rigd.config.sources import checkout, environment, rigd_home
 from rigd.core.clock import SystemClock
 from rigd.core.errors import ConfigError, ExitCode
 from rigd.hosts import supervisor
@@ -20,6 +20,7 @@ from rigd.hosts.optimize.proposals import propose
 from rigd.hosts.optimize.request import Pairs, StudyRequest, day_of, names_of
 from rigd.hosts.optimize.study import run_study
 from rigd.hosts.runner import Job, declared_parameters
+from rigd.hosts.throwaway import throwaway_home
 from rigd.store.files import make_folder
 from rigd.store.paths import Home
 from rigd.store.registry import Registry
@@ -71,9 +72,22 @@ class StudyHandle:
 
 
 def open_home_bot(home: str) -> Bot:
-    """Return the bot of a home; blank for a throw-away folder with the demo, marked TEST."""
-    place = Home(Path(home).expanduser().absolute() if home else Path(mkdtemp(prefix="rigd-")))
-    if not home and not is_provisioned(place):
+    """Return the bot of a home.
+
+    Parameters
+    ----------
+    home
+        Blank for a throw-away folder. It and RIGD_HOME get the demo, marked TEST, where no bot is
+        in them yet, as by `rigd session`; any other folder must hold one.
+
+    Returns
+    -------
+    Bot
+        Open.
+    """
+    place = Home(Path(home).expanduser().absolute() if home else throwaway_home())
+    own = not home or place.root == Home(rigd_home()).root
+    if own and not is_provisioned(place):
         provision_demo(place)
     return open_bot(place, checkout() / "VERSION.md")
 

@@ -4,6 +4,8 @@ Each is one file in ``env/env_bot.versioned/`` that is never written again, boun
 config, code and data, to the seed and to the register's head. What happens to it stands in a
 chained log, `proposals.log`: who, when, and the file's hash. Nothing is activated by itself, and
 nothing without the approval of another person than the proposer (document 090, INVENTORY O7-O8).
+Where the home has users, whoever acts on a proposal has proven who they are; where it has none,
+each row of the log says that its name is unverified.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rigd.access.directory import has_users
 from rigd.config import hot
 from rigd.config.digest import digest
 from rigd.config.parse import override
@@ -29,7 +32,7 @@ from rigd.hosts.optimize.study import make_plan
 from rigd.hosts.optimize.trials import TrialRegister
 from rigd.reporting.text import json_document
 from rigd.store.chainlog import ChainLog, read_chain
-from rigd.store.files import SECRET_MODE, create, make_folder, storage_errors
+from rigd.store.files import SECRET_MODE, create, make_folder, read_plain
 from rigd.store.locks import SessionLock
 from rigd.store.registry import Registry
 
@@ -45,6 +48,9 @@ WRITER = "rigd.hosts.optimize.proposals"
 FILE = "proposals.log"
 FOLDER = "env_bot.versioned"
 RESERVE_BYTES = 64 * 1024
+UNVERIFIED = "unverified"
+"""The field of a row whose name nobody proved; absent where it was proven."""
+
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
 _NAME = re.compile(r"(\d{6})_[a-z]+\.json\Z")
 
@@ -126,13 +132,33 @@ class Proposal:
     @property
     def approver(self) -> str:
         """Who approved it; blank when nobody did, or for another hash, or the proposer."""
+        return str(self.approving.get("by", ""))
+
+    @property
+    def proposing(self) -> Mapping[str, Any]:
+        """The row of who proposed it; unverified where the log has none."""
+        for row in self.history:
+            if row["action"] == Action.PROPOSED:
+                return row
+        return {"by": self.proposer, UNVERIFIED: True}
+
+    @property
+    def approving(self) -> Mapping[str, Any]:
+        """The row of who approved it; empty when nobody did, as of `approver`."""
         for row in self.history:
             if row["action"] == Action.APPROVED and row["hash"] == self.hash:
-                return "" if _same(row["by"], self.proposer) else str(row["by"])
-        return ""
+                return {} if _same(row["by"], self.proposer) else row
+        return {}
 
 
-def propose(bot: Bot, study: Mapping[str, Any], user: str, clock: ControlClock) -> Proposal:
+def told(row: Mapping[str, Any]) -> str:
+    """Return who did what a row tells, for people: an unverified name is marked as such."""
+    return f"{row['by']} ({UNVERIFIED})" if UNVERIFIED in row else str(row["by"])
+
+
+def propose(
+    bot: Bot, study: Mapping[str, Any], user: str, clock: ControlClock, *, verified: bool = False
+) -> Proposal:
     """Write the chosen parameters of a study as the next version; nothing is changed by it.
 
     Parameters
@@ -145,6 +171,8 @@ def propose(bot: Bot, study: Mapping[str, Any], user: str, clock: ControlClock) 
         Who proposes.
     clock
         The control clock.
+    verified
+        Whether they proved who they are.
 
     Returns
     -------
@@ -188,7 +216,7 @@ def propose(bot: Bot, study: Mapping[str, Any], user: str, clock: ControlClock) 
         }
         path = _folder(bot) / f"{version:06d}_{study['strategy']}.json"
         create(path, json_document(content), SECRET_MODE)
-        _record(bot, log, clock, _read(path), Action.PROPOSED, user, "")
+        _record(bot, log, clock, _read(path), Action.PROPOSED, _By(user, verified, ""))
     return find(bot, version)
 
 
@@ -232,7 +260,9 @@ def heads(bot: Bot) -> list[Head]:
     return [(int(seq), str(value)) for seq, value in found]
 
 
-def approve(bot: Bot, version: int, user: str, reason: str, clock: ControlClock) -> Proposal:
+def approve(
+    bot: Bot, version: int, user: str, reason: str, clock: ControlClock, *, verified: bool = False
+) -> Proposal:
     """Approve a proposal; it is not activated by that.
 
     Parameters
@@ -245,6 +275,8 @@ def approve(bot: Bot, version: int, user: str, reason: str, clock: ControlClock)
         Why; kept in the log.
     clock
         The control clock.
+    verified
+        Whether they proved who they are; they must where the home has users.
 
     Returns
     -------
@@ -254,21 +286,25 @@ def approve(bot: Bot, version: int, user: str, reason: str, clock: ControlClock)
     Raises
     ------
     AccessError
-        If the user is the proposer.
+        If the user is the proposer, or is not verified where the home has users.
     ConfigError
         If it is not approvable, cannot take this step, or config, code, data or seed differ.
     TamperError
         If its file, the log or the trial register was changed.
     """
-    return _step(bot, version, Action.APPROVED, user, reason, clock)
+    return _step(bot, version, Action.APPROVED, _By(user, verified, reason), clock)
 
 
-def reject(bot: Bot, version: int, user: str, reason: str, clock: ControlClock) -> Proposal:
-    """Reject a proposal that is not active; anybody may, the proposer too."""
-    return _step(bot, version, Action.REJECTED, user, reason, clock)
+def reject(
+    bot: Bot, version: int, user: str, reason: str, clock: ControlClock, *, verified: bool = False
+) -> Proposal:
+    """Reject a proposal that is not active, as of `approve`; the proposer may too."""
+    return _step(bot, version, Action.REJECTED, _By(user, verified, reason), clock)
 
 
-def activate(bot: Bot, version: int, user: str, clock: ControlClock) -> Proposal:
+def activate(
+    bot: Bot, version: int, user: str, clock: ControlClock, *, verified: bool = False
+) -> Proposal:
     """Put an approved proposal into the settings, the way `rigd config set` does.
 
     Parameters
@@ -279,6 +315,8 @@ def activate(bot: Bot, version: int, user: str, clock: ControlClock) -> Proposal
         Who activates.
     clock
         The control clock.
+    verified
+        As of `approve`.
 
     Returns
     -------
@@ -288,28 +326,35 @@ def activate(bot: Bot, version: int, user: str, clock: ControlClock) -> Proposal
     Raises
     ------
     AccessError
-        If no other person than the proposer approved this very file.
+        If no other person than the proposer approved this very file. Where the home has users, also
+        if the user or the approver is not verified, or is the same where the proposer is not: two
+        people have proven who they are before anything changes.
     ConfigError
         If it cannot take this step, or config, code, data or seed differ; nothing was changed.
     """
-    _require_user(user)
+    by = _By(user, verified, "")
+    _require_person(bot, by, clock)
     with _opened(bot, clock) as log:
         proposal = find(bot, version)
         _require_step(proposal, Action.ACTIVATING)
         if not proposal.approver:
             msg = f"proposal {version} must be approved by another person than {proposal.proposer}"
             raise AccessError(msg, fix=f"rigd proposal approve {version} --user NAME")
+        if verified:
+            _require_two_people(proposal, user)
         done = digest(bot.settings) == proposal.content["hashes"]["config_after"]
         if not (done and proposal.status is Status.ACTIVATING):
             _require_bound(bot, proposal, clock)
-            _record(bot, log, clock, proposal, Action.ACTIVATING, user, "")
+            _record(bot, log, clock, proposal, Action.ACTIVATING, by)
             values = {key: after for key, _, after in proposal.changes}
-            change_settings(bot, values, _told(proposal, f"by {user}"), clock)
-        _record(bot, log, clock, proposal, Action.ACTIVATED, user, "")
+            change_settings(bot, values, _told(proposal, f"by {by}"), clock)
+        _record(bot, log, clock, proposal, Action.ACTIVATED, by)
     return find(bot, version)
 
 
-def roll_back(bot: Bot, version: int, user: str, reason: str, clock: ControlClock) -> Proposal:
+def roll_back(
+    bot: Bot, version: int, user: str, reason: str, clock: ControlClock, *, verified: bool = False
+) -> Proposal:
     """Restore the values from before an active proposal.
 
     Parameters
@@ -317,11 +362,13 @@ def roll_back(bot: Bot, version: int, user: str, reason: str, clock: ControlCloc
     bot, version
         Which.
     user
-        Who restores them; anybody may: what comes back was in force.
+        Who restores them; the proposer may too: what comes back was in force.
     reason
         Why; kept in the log.
     clock
         The control clock.
+    verified
+        Whether they proved who they are; they must where the home has users.
 
     Returns
     -------
@@ -330,10 +377,13 @@ def roll_back(bot: Bot, version: int, user: str, reason: str, clock: ControlCloc
 
     Raises
     ------
+    AccessError
+        If the user is not verified where the home has users.
     ConfigError
         If it is not active, or one of its keys was changed since.
     """
-    _require_user(user)
+    by = _By(user, verified, reason)
+    _require_person(bot, by, clock)
     _require_reason(reason, "rollback")
     with _opened(bot, clock) as log:
         proposal = find(bot, version)
@@ -344,18 +394,35 @@ def roll_back(bot: Bot, version: int, user: str, reason: str, clock: ControlCloc
         if not (done and proposal.status is Status.RESTORING):
             for key, _, after in proposal.changes:
                 _require_same(key, now[key], after)
-            _record(bot, log, clock, proposal, Action.RESTORING, user, reason)
-            change_settings(bot, before, _told(proposal, f"rolled back: {reason}"), clock)
-        _record(bot, log, clock, proposal, Action.RESTORED, user, reason)
+            _record(bot, log, clock, proposal, Action.RESTORING, by)
+            change_settings(
+                bot, before, _told(proposal, f"rolled back: {reason}"), clock, restores=True
+            )
+        _record(bot, log, clock, proposal, Action.RESTORED, by)
     return find(bot, version)
 
 
-def _step(
-    bot: Bot, version: int, action: Action, user: str, reason: str, clock: ControlClock
-) -> Proposal:
+class _By(NamedTuple):
+    """Who acts, whether they proved it, and why."""
+
+    user: str
+    verified: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return told(self.fields())
+
+    def fields(self) -> dict[str, object]:
+        """Return what a row of the log says of it."""
+        fields: dict[str, object] = {"by": self.user, "reason": self.reason}
+        return fields if self.verified else fields | {UNVERIFIED: True}
+
+
+def _step(bot: Bot, version: int, action: Action, by: _By, clock: ControlClock) -> Proposal:
     """Approve or reject."""
-    _require_user(user)
-    _require_reason(reason, action.value)
+    user = by.user
+    _require_person(bot, by, clock)
+    _require_reason(by.reason, action.value)
     with _opened(bot, clock) as log:
         proposal = find(bot, version)
         _require_step(proposal, action)
@@ -365,7 +432,7 @@ def _step(
                 raise AccessError(msg, fix=f"rigd proposal approve {version} --user SOMEBODY-ELSE")
             _require_approvable(proposal)
             _require_bound(bot, proposal, clock)
-        _record(bot, log, clock, proposal, action, user, reason)
+        _record(bot, log, clock, proposal, action, by)
     return find(bot, version)
 
 
@@ -417,6 +484,29 @@ def _require_user(user: str) -> None:
         raise ConfigError(msg, fix="--user NAME")
 
 
+def _require_person(bot: Bot, by: _By, clock: ControlClock) -> None:
+    """Refuse a name that nobody proved where the home has users to prove it by."""
+    _require_user(by.user)
+    if not by.verified and has_users(bot.home, clock):
+        msg = f"a user of this home must prove who they are, {by.user!r} is a name alone"
+        raise AccessError(msg, fix="rigd proposal … --user NAME, which asks for the password")
+
+
+def _require_two_people(proposal: Proposal, user: str) -> None:
+    """Refuse where not two people have proven who they are: names alone may be one person's."""
+    approving = proposal.approving
+    if UNVERIFIED in approving:
+        msg = f"proposal {proposal.version} must be approved by a verified user, {told(approving)}"
+        fix = f"rigd proposal reject {proposal.version}, then propose it again"
+        raise AccessError(f"{msg} did", fix=fix)
+    if UNVERIFIED in proposal.proposing and _same(user, proposal.approver):
+        msg = (
+            f"another verified user than {user}, who approved it, must activate proposal"
+            f" {proposal.version}: {told(proposal.proposing)} proposed it"
+        )
+        raise AccessError(msg, fix=f"rigd proposal activate {proposal.version} --user ANOTHER")
+
+
 def _require_reason(reason: str, what: str) -> None:
     if not reason.strip():
         msg = f"{what} must give a reason, found none"
@@ -428,7 +518,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _told(proposal: Proposal, what: str) -> str:
-    who = f"proposed by {proposal.proposer}, approved by {proposal.approver}"
+    who = f"proposed by {told(proposal.proposing)}, approved by {told(proposal.approving)}"
     return f"proposal {proposal.version} {proposal.hash[:16]} ({who}) {what}"
 
 
@@ -466,21 +556,15 @@ def _record(
     clock: ControlClock,
     proposal: Proposal,
     action: Action,
-    user: str,
-    reason: str,
+    by: _By,
 ) -> None:
     """Write what is done into the chained log, and for people into the audit log."""
-    row = {
-        "version": proposal.version,
-        "by": user,
-        "hash": proposal.hash,
-        "reason": reason,
-    }
+    row = {"version": proposal.version, "hash": proposal.hash} | by.fields()
     _, link = log.append(clock.now(), action.value, row, durable=True)
     with Registry(bot.home, bot.identity) as registry:
         fields = {key: value for key, value in row.items() if key != "by"}
-        told = fields | {"user": user, "bot": str(bot.identity), "chain": link}
-        audit(registry, clock, f"proposal_{action}", told)
+        fields |= {"user": by.user, "bot": str(bot.identity), "chain": link}
+        audit(registry, clock, f"proposal_{action}", fields)
 
 
 def _with_history(proposal: Proposal, rows: list[Row]) -> Proposal:
@@ -503,8 +587,7 @@ def _with_history(proposal: Proposal, rows: list[Row]) -> Proposal:
 
 
 def _read(path: Path) -> Proposal:
-    with storage_errors(f"read {path.name}"):
-        content = path.read_bytes()
+    content = read_plain(path)
     try:
         values = json.loads(content)
         version = int(values["version"])

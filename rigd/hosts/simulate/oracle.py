@@ -226,6 +226,7 @@ class Oracle:
         self._check_books()
         self._check_urgency(minute)
         self._check_settled(minute)
+        self._check_loss(minute)
 
     def process_ended(self) -> None:
         """Check what must hold when a process is gone."""
@@ -491,6 +492,23 @@ class Oracle:
             return
         doubts = [name for name, order in self.account.orders.items() if order.in_doubt]
         self._require(not doubts, "V-2", f"still unknown: {doubts}")
+
+    def _check_loss(self, minute: int) -> None:
+        """I-11: a day's loss by the broker's count that reached the limit has tripped the switch.
+
+        Judged while nothing goes wrong and something is held: what a fault hides from the bot for
+        a minute is no fault of its own.
+        """
+        world, account = self._world, self.account
+        settled = self._reconciled and minute >= world.quiet_from + AGREED_MINUTES
+        if not (settled and any(account.positions.values())) or account.tripped is not None:
+            return
+        started = account.started
+        assert started is not None  # noqa: S101 - something is held
+        limit = Decimal(account.settings["DAILY_LOSS_LIMIT"]) * started.opening_cash
+        loss = started.opening_cash - world.venue.equity()
+        text = f"a loss of {loss} at a limit of {limit}, and the kill switch is not tripped"
+        self._require(loss < limit, "I-11", text)
 
     def _check_urgency(self, minute: int) -> None:
         """V-3: once nothing goes wrong, a kill ends flat within minutes."""

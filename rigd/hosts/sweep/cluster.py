@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from rigd.hosts.sweep.portfolio import PortfolioPart
     from rigd.hosts.sweep.work import Part
 
 AHEAD = 2
@@ -22,7 +23,7 @@ CONNECT_S = 15
 """How long the scheduler may take to answer [seconds]."""
 
 
-def run_on(address: str, parts: Iterable[Part]) -> Iterator[tuple[int, np.ndarray]]:
+def run_on(address: str, parts: Iterable[Part | PortfolioPart]) -> Iterator[tuple[int, np.ndarray]]:
     """Run parts on a cluster; a part whose worker dies is run again by another.
 
     Parameters

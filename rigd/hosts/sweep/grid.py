@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from rigd.core.errors import ConfigError
 from rigd.core.values import STRATEGIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 OFF = "off"
 """How a level that is switched off is written; a blank setting."""
@@ -142,14 +143,14 @@ def parse_axis(text: str) -> Axis:
     return _axis(key.strip(), values.split(","))
 
 
-def axes_from(grid: Mapping[str, object] | Iterable[str]) -> tuple[Axis, ...]:
+def axes_from(grid: Mapping[str, object] | Iterable[str] | str) -> tuple[Axis, ...]:
     """Return the axes of a grid, from a notebook's mapping or from the command line's texts.
 
     Parameters
     ----------
     grid
         ``{"STOP_PCT_OPEN": [0.01, None]}``, where None is off and a text is read as on the command
-        line; or texts as `parse_axis` takes them.
+        line; or texts as `parse_axis` takes them, or one text with ``;`` between them.
 
     Returns
     -------
@@ -161,7 +162,9 @@ def axes_from(grid: Mapping[str, object] | Iterable[str]) -> tuple[Axis, ...]:
     ConfigError
         If a value has no known form.
     """
-    if not hasattr(grid, "items"):
+    if isinstance(grid, str):
+        grid = [text for text in grid.split(";") if text.strip()]
+    if not isinstance(grid, Mapping):
         return tuple(parse_axis(str(text)) for text in grid)
     axes = []
     for key, values in grid.items():
@@ -173,7 +176,7 @@ def axes_from(grid: Mapping[str, object] | Iterable[str]) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def require_axes(strategy: str, axes: Sequence[Axis]) -> None:
+def require_axes(strategy: str, axes: Sequence[Axis], more: Sequence[str] = ()) -> None:
     """Refuse a grid with an unknown or repeated key, no value, or more than memory holds.
 
     Parameters
@@ -182,13 +185,15 @@ def require_axes(strategy: str, axes: Sequence[Axis]) -> None:
         Whose keys may change.
     axes
         The grid.
+    more
+        Keys that may change beside the strategy's.
 
     Raises
     ------
     ConfigError
         Names the nearest key.
     """
-    known = keys_of(strategy).all
+    known = (*keys_of(strategy).all, *more)
     for axis in axes:
         if axis.key not in known:
             near = difflib.get_close_matches(axis.key.upper(), known, n=1, cutoff=0.3)

@@ -13,8 +13,10 @@ from rigd.config.sources import checkout, rigd_home
 from rigd.core.clock import SystemClock
 from rigd.core.errors import ConfigError
 from rigd.hosts import bot
+from rigd.hosts.research import pairs_of
 from rigd.hosts.sweep.grid import axes_from
-from rigd.hosts.sweep.host import SweepRequest, make_sweep, new_name, resumed_request
+from rigd.hosts.sweep.host import make_sweep, resumed_request
+from rigd.hosts.sweep.request import SweepRequest, new_name
 from rigd.store.paths import Home
 
 if TYPE_CHECKING:
@@ -28,19 +30,21 @@ if TYPE_CHECKING:
 def sweep(
     strategy: str = "",
     *,
-    grid: Mapping[str, object] | Iterable[str] = (),
+    grid: Mapping[str, object] | Iterable[str] | str = (),
     data: str | Path = "",
     start: str | date = "",
     end: str | date = "",
     symbols: str | Sequence[str] = (),
     settings: Mapping[str, str] | None = None,
+    changes: str = "",
     entries_a_day: int = 1,
+    portfolio: bool = False,
     bar_stamp: str = "start",
     jobs: int = 0,
     cluster: str = "",
     resume: str = "",
     progress: bool = True,
-    home: Home | None = None,
+    home: Home | str | None = None,
 ) -> SweepResult:
     """Run a strategy with every combination of a grid; Ctrl-C leaves what is done.
 
@@ -49,17 +53,24 @@ def sweep(
     strategy
         open, mid or close.
     grid
-        ``{"STOP_PCT_OPEN": [0.005, None], "STRAT_OPEN_BUFFER": "0:0.01:0.001"}``; None is off.
+        ``{"STOP_PCT_OPEN": [0.005, None], "STRAT_OPEN_BUFFER": "0:0.01:0.001"}``; None is off. Or
+        the same as text, ``STOP_PCT_OPEN=0.005,off; STRAT_OPEN_BUFFER=0:0.01:0.001``.
     data
-        Folder of bar files.
+        Folder of bar files; the built-in sample without it.
     start, end
         First and last exchange day, YYYY-MM-DD; without `end` the first alone.
     symbols
-        What is traded, each symbol on its own; every symbol of the folder without it.
+        What is traded; every symbol of the folder without it.
     settings
         Other settings for this sweep.
+    changes
+        The same as text, ``KEY=VALUE; KEY=VALUE``.
     entries_a_day
         Of one symbol: 1 as in a session, more for re-entry, 0 for no limit.
+    portfolio
+        Whether all symbols share one account, with the ranked pool, MAX_TRADES, weights and the
+        loss limit in trade order, as in a session; otherwise each trades on its own, which is
+        far faster.
     bar_stamp
         Whether stamps are the starts or the ends of bars.
     jobs
@@ -85,21 +96,22 @@ def sweep(
     KeyboardInterrupt
         After Ctrl-C, with the name to resume.
     """
-    place, clock = home or Home(rigd_home()), SystemClock()
+    place, clock = _place(home), SystemClock()
     if resume:
         request = resumed_request(place, resume)
     else:
         first = _day(start, "start")
         request = SweepRequest(
             strategy=strategy,
-            data=_folder(data),
+            data=str(data),
             start=first,
             end=_day(end, "end") if end else first,
             axes=axes_from(grid),
             symbols=_symbols(symbols),
-            changes=tuple((settings or {}).items()),
+            changes=(*(settings or {}).items(), *pairs_of(changes)),
             entries_a_day=entries_a_day,
             bar_stamp=bar_stamp,
+            portfolio=portfolio,
         )
     name = resume or new_name(clock, request)
     made = make_sweep(
@@ -127,11 +139,10 @@ def settings_of(home: Home) -> Settings:
     return bot.first_settings(home, version)
 
 
-def _folder(data: str | Path) -> str:
-    if not data:
-        msg = "a sweep must be given a folder of bars, was given none"
-        raise ConfigError(msg, fix="--data DIR, or data=… in a notebook")
-    return str(data)
+def _place(home: Home | str | None) -> Home:
+    if isinstance(home, Home):
+        return home
+    return Home(rigd_home({"RIGD_HOME": home} if home else None))
 
 
 def _symbols(symbols: str | Sequence[str]) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from rigd.hosts.sweep.portfolio import PortfolioPart
     from rigd.hosts.sweep.work import Part
 
 AHEAD = 2
 """Parts that wait for a process beside those that run, so that memory stays bounded."""
 
 
-def run_here(parts: Iterable[Part], jobs: int) -> Iterator[tuple[int, np.ndarray]]:
+def run_here(parts: Iterable[Part | PortfolioPart], jobs: int) -> Iterator[tuple[int, np.ndarray]]:
     """Run parts; yield each when it is done.
 
     Parameters

@@ -11,11 +11,15 @@ import numpy as np
 
 from rigd.core.errors import ConfigError
 from rigd.hosts.kernels.tally import OUTPUTS
+from rigd.hosts.optimize.space import default_space
 from rigd.hosts.sweep.grid import Axis
+from rigd.reporting.heat_map import heat_svg
+from rigd.reporting.page import block, table_html
+from rigd.reporting.tables import Table, pairs_table
 from rigd.reporting.text import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -37,12 +41,16 @@ class SweepResult:
     days
         How many sessions.
     outputs
-        float64[n_combinations, 6], `kernels.tally.OUTPUTS`, summed over the symbols, each of which
-        trades on its own; the drawdown is the largest of a symbol.
+        float64[n_combinations, 6], `kernels.tally.OUTPUTS`. Where each symbol trades on its own
+        they are summed over the symbols, and the drawdown is the largest of a symbol.
     hashes
         Of configuration, code, data and grid, and the seed.
     table
         Where the table of all combinations lies.
+    portfolio
+        Whether the symbols share one account.
+    label
+        What the data is.
     """
 
     name: str
@@ -53,11 +61,23 @@ class SweepResult:
     outputs: np.ndarray
     hashes: dict[str, str]
     table: Path
+    portfolio: bool = False
+    label: str = ""
 
     @property
     def folder(self) -> Path:
         """Where the files of the sweep lie."""
         return self.table.parent
+
+    @property
+    def account(self) -> str:
+        """How the symbols trade, in words."""
+        return "one account for all" if self.portfolio else "each symbol on its own"
+
+    @property
+    def home(self) -> str:
+        """The home in whose register the sets are counted: its ``runs/`` holds the folder."""
+        return str(self.folder.parents[4])
 
     def __len__(self) -> int:
         """How many combinations there are."""
@@ -157,6 +177,94 @@ class SweepResult:
         """
         from rigd.reporting.heat_map import heat_map  # noqa: PLC0415 - draws with a heavy library
 
+        across, up, means = self._over(x, y, by)
+        return heat_map(across, up, means, title=self._title(by))
+
+    def heat_svg(self, x: str = "", y: str = "", by: str = "pnl") -> str:
+        """Return the heat map as inline SVG, for the record; see `heat_map`.
+
+        Parameters
+        ----------
+        x, y
+            Two keys of the grid; blank for its first two that have more than one value.
+        by
+            One of RANKS.
+
+        Returns
+        -------
+        str
+            A fragment of HTML; a sentence where the grid has fewer than two such keys.
+        """
+        varied = [axis.key for axis in self.axes if len(axis.levels) > 1]
+        left = [key for key in varied if key not in {x, y}]
+        chosen = [x or (left.pop(0) if left else ""), y or (left.pop(0) if left else "")]
+        if not all(chosen):
+            return block("<p>a heat map needs two keys with several values</p>")
+        across, up, means = self._over(chosen[0], chosen[1], by)
+        return block(heat_svg(across, up, means, title=self._title(by)))
+
+    def heading(self) -> str:
+        """Return what was swept, as HTML; the same for the same sweep."""
+        axes = [
+            (axis.key, ", ".join(level or "off" for level in axis.levels)) for axis in self.axes
+        ]
+        facts = (
+            ("Parameter sets", f"{len(self):,}"),
+            ("Symbols", f"{', '.join(self.symbols)}: {self.account}"),
+            ("Sessions", str(self.days)),
+            *axes,
+        )
+        told = (
+            f'<p class="muted">Data: {escape(self.label)}. The best of {len(self):,} sets looks '
+            "good by luck alone: every one of them counts as a trial of the strategy.</p>"
+        )
+        title = f"<h1>Sweep of {escape(self.strategy)}</h1>{told}"
+        return block(title + table_html(pairs_table("Sweep", facts), title=False))
+
+    def best_html(self, by: str = "pnl", count: int = 10) -> str:
+        """Return the best sets as a table; see `ranking`."""
+        values = list(self.values())
+        keys = [axis.key for axis in self.axes]
+        rows = tuple(
+            (
+                *(value or "off" for value in values[number]),
+                *(f"{value:,.2f}" for value in self.outputs[number]),
+            )
+            for number in self.ranking(by)[:count].tolist()
+        )
+        if not rows:
+            return block(f"<p>no set has {MIN_TRADES} trades, so none is ranked</p>")
+        right = frozenset(range(len(keys), len(keys) + len(OUTPUTS)))
+        return block(table_html(Table(f"Best by {by}", (*keys, *OUTPUTS), rows, right)))
+
+    def levels_of_best(self, by: str = "pnl", count: int = 10) -> str:
+        """Return the values of the best sets as `rigd optimize` takes them.
+
+        Parameters
+        ----------
+        by
+            One of RANKS.
+        count
+            How many sets.
+
+        Returns
+        -------
+        str
+            ``KEY=a,b; KEY=c`` over the keys that an optimisation may search; blank for none.
+        """
+        best = self.frame().iloc[self.ranking(by)[:count]]
+        searched = [axis.key for axis in default_space(self.strategy)]
+        found = {
+            key: sorted({v for v in best[key] if v}, key=float) for key in searched if key in best
+        }
+        return "; ".join(f"{key}={','.join(values)}" for key, values in found.items() if values)
+
+    def _title(self, by: str) -> str:
+        return f"{by}, {self.strategy}"
+
+    def _over(
+        self, x: str, y: str, by: str
+    ) -> tuple[tuple[str, Sequence[str]], tuple[str, Sequence[str]], np.ndarray]:
         keys = [axis.key for axis in self.axes]
         for key in (x, y):
             if key not in keys:
@@ -175,7 +283,7 @@ class SweepResult:
         if keys.index(y) > keys.index(x):
             means = means.T
         across, up = self.axes[keys.index(x)], self.axes[keys.index(y)]
-        return heat_map((x, across.levels), (y, up.levels), means, title=f"{by}, {self.strategy}")
+        return (x, across.levels), (y, up.levels), means
 
     def summary(self) -> dict[str, Any]:
         """Return what `rigd sweep --json` prints."""
@@ -186,6 +294,8 @@ class SweepResult:
             "strategy": self.strategy,
             "symbols": list(self.symbols),
             "days": self.days,
+            "account": self.account,
+            "data_label": self.label,
             "combinations": len(self),
             "grid": {axis.key: list(axis.levels) for axis in self.axes},
             "hashes": self.hashes,
@@ -210,7 +320,7 @@ class SweepResult:
         ]
         title = escape(
             f"{self.strategy}: {len(self)} combinations, {len(self.symbols)} symbols, "
-            f"{self.days} days"
+            f"{self.days} days, {self.account}"
         )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         none = "" if rows else f"<p>no combination has {MIN_TRADES} trades</p>"

@@ -12,6 +12,7 @@ from rigd.hosts.kernels import cached
 from rigd.hosts.kernels.reentry import TradeRules, compile_hop
 from rigd.hosts.kernels.sharing import Entries, Exits, Frictions, compile_share
 from rigd.hosts.kernels.tally import Costs
+from rigd.hosts.sweep.portfolio import PortfolioPart, run_portfolio_part
 from rigd.strategy.router import MODULES
 
 
@@ -48,7 +49,7 @@ class Part:
     cache: str
 
 
-def run_part(part: Part) -> tuple[int, np.ndarray]:
+def run_part(part: Part | PortfolioPart) -> tuple[int, np.ndarray]:
     """Run one part in this process.
 
     Parameters
@@ -59,8 +60,11 @@ def run_part(part: Part) -> tuple[int, np.ndarray]:
     Returns
     -------
     tuple of int and ndarray
-        The part's number, and float64[entries, stops × trails × times, targets × touches, 6].
+        The part's number, and float64[entries, stops × trails × times, targets × touches, 6], or
+        float64[sets, 6] of a portfolio.
     """
+    if isinstance(part, PortfolioPart):
+        return run_portfolio_part(part)
     cached.use(part.cache)
     terms = (part.entries, part.exits, part.frictions, part.costs)
     series = (part.bars, part.offsets, part.classes)

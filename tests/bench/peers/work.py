@@ -38,6 +38,17 @@ class Rules(NamedTuple):
     size: float = 100.0
 
 
+def sets(rules: Rules) -> list[Rules]:
+    """Return 100 sets of W2's grid: 5 ranges, 5 buffers, 2 stops and 2 targets."""
+    return [
+        rules._replace(range_minutes=minutes, buffer=buffer, stop=stop, target=target)
+        for minutes in (5, 10, 15, 30, 60)
+        for buffer in (0.0, 0.0002, 0.0005, 0.001, 0.002)
+        for stop in (0.004, 0.01)
+        for target in (0.006, 0.02)
+    ]
+
+
 class Fill(NamedTuple):
     """One trade of a peer: the day's number, +1 or -1, minutes and prices of its two fills."""
 

@@ -6,18 +6,17 @@ import json
 
 import pytest
 
-from rigd.config.demo import demo_env_text
+import rigd
 from rigd.config.digest import digest
 from rigd.core.errors import ConfigError
+from rigd.hosts import gate_stamp
 from rigd.hosts.backtest.clearance import cleared_by, require
 from rigd.hosts.launch import Launcher
 from rigd.store.paths import Home
 from tests.factories import settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import FakeIds
-from tests.hosts.homes import SAMPLE, demo
-
-OF_THE_SIMULATION = ("SIM", "SLIPPAGE")
+from tests.hosts.homes import SAMPLE, at_alpaca, listing
 
 
 def record(home: Home, stamp: str, **fields: object) -> None:
@@ -59,10 +58,31 @@ def test_a_real_broker_is_refused_without_one(tmp_path) -> None:
 
 def test_a_launch_asks_for_it(tmp_path) -> None:
     """`rigd session` of a bot at a real broker stops before anything is planned or written."""
-    home = demo(tmp_path)
-    kept = [line for line in demo_env_text().splitlines() if not line.startswith(OF_THE_SIMULATION)]
-    text = "\n".join(kept).replace("BROKER_CODE=SIM", "BROKER_CODE=ALPACA") + "\n"
-    (home.env / ".env_bot").write_text(text)
-    (home.env / ".env_bot").chmod(0o600)
+    home = at_alpaca(tmp_path)
+    before = listing(tmp_path)
     with pytest.raises(ConfigError, match="launch at ALPACA needs a recorded backtest"):
         Launcher(home, FakeClock(), FakeIds(), lambda _: None).launch(SAMPLE)
+    assert listing(tmp_path) == before
+
+
+def test_a_recorded_backtest_clears_the_launch_until_the_settings_change(
+    tmp_path, monkeypatch
+) -> None:
+    """B10: what `rigd backtest` records lets the bot pass on, until one setting is another.
+
+    What refuses next is the plan: no live feed is built yet, and a real broker trades no replay.
+    """
+    monkeypatch.setattr(gate_stamp, "require_passed", lambda _: None)  # V20 has its own tests
+    home = at_alpaca(tmp_path)
+    launcher = Launcher(home, FakeClock(), FakeIds(), lambda _: None)
+    span = {"start": "2012-11-12", "end": "2012-11-14", "symbols": "FB", "lane": "plain"}
+    rigd.backtest("all", home=str(home.root), save=True, strat_open_buffer=0.009, **span)
+    with pytest.raises(ConfigError, match="needs a recorded backtest"):
+        launcher.launch(SAMPLE)
+    rigd.backtest("all", home=str(home.root), save=True, **span)
+    with pytest.raises(ConfigError, match="on recorded bars"):
+        launcher.launch(SAMPLE)
+    path = home.env / ".env_bot"
+    path.write_text(path.read_text() + "MAX_TRADES=2\nWEIGHTS=0.5,0.5\n")
+    with pytest.raises(ConfigError, match="needs a recorded backtest"):
+        launcher.launch(SAMPLE)

@@ -71,6 +71,7 @@ def test_the_summary_validates(tmp_path) -> None:
     assert len(summary["days"]) == summary["sessions"] == 25
     assert summary["data_digest"] == traded().history.digest
     assert summary["funnel"][-1]["strategy"] == "total"
+    assert summary["seed"] == traded().terms.settings.simulation_seed
 
 
 def test_slippage_is_compared_with_none() -> None:

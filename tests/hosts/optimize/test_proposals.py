@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rigd.access.directory import users_of
 from rigd.config.digest import digest
 from rigd.core.errors import AccessError, ConfigError, LogicError, RigdError, TamperError
 from rigd.hosts import configure
@@ -31,6 +32,7 @@ from rigd.hosts.optimize.study import run_study
 from rigd.hosts.optimize.trials import FILE as REGISTER
 from rigd.store.files import create
 from rigd.store.registry import Registry
+from tests.access.homes import WORDS
 from tests.fakes.clock import FakeClock
 from tests.hosts.homes import bot_of, demo
 from tests.hosts.optimize.test_study import SMALL
@@ -101,7 +103,8 @@ def test_the_whole_way(home, study) -> None:
         "proposal_proposed", "proposal_approved", "proposal_activating", "settings_changed",
         "proposal_activated", "proposal_restoring", "settings_changed", "proposal_restored",
     ]  # fmt: skip
-    assert "proposed by ada, approved by bob" in rows[3]["reason"]
+    assert "proposed by ada (unverified), approved by bob (unverified)" in rows[3]["reason"]
+    assert all(row["unverified"] is True for row in done.history)
 
 
 @pytest.mark.parametrize("user", ["ada", "ADA"])
@@ -131,15 +134,20 @@ def test_nothing_is_activated_without_approval(home, study) -> None:
     assert bot_of(home).settings == before
 
 
-def test_only_two_code_paths_change_settings() -> None:
-    """INVENTORY O8: a person's `rigd config set`, and `proposals` after its checks."""
+def test_only_known_code_paths_change_settings() -> None:
+    """INVENTORY O8: a person's command or request, and `proposals` after its checks."""
     callers = {
         name
         for name in modules("rigd", "widgets")
         for node in walk(name)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "change_settings"
     }
-    assert callers == {"rigd/cli/settings.py", "rigd/hosts/optimize/proposals.py"}
+    assert callers == {
+        "rigd/cli/migration.py",
+        "rigd/cli/settings.py",
+        "rigd/hosts/up/desk.py",
+        "rigd/hosts/optimize/proposals.py",
+    }
     steps = {
         node.name
         for node in walk("rigd/hosts/optimize/proposals.py")
@@ -310,11 +318,11 @@ def test_a_crash_between_log_and_settings_is_finished(home, study, monkeypatch, 
     if part == "roll back":
         activate(bot_of(home), 1, "bob", CLOCK)
 
-    def cut_before(*_):
+    def cut_before(*_, **__):
         raise KeyboardInterrupt
 
-    def cut_after(*arguments):
-        real(*arguments)
+    def cut_after(*arguments, **named):
+        real(*arguments, **named)
         raise KeyboardInterrupt
 
     for cut in (cut_before, cut_after):
@@ -385,3 +393,56 @@ def test_every_path_to_active_leads_through_approved() -> None:
         }
     assert Status.ACTIVE not in reached
     assert {action for _, action in STEPS} == set(Action)
+
+
+def register(home) -> None:
+    """The first user of the home."""
+    with users_of(home, CLOCK) as users:
+        users.register(users.offer_registration(), "ada", WORDS)
+
+
+@pytest.mark.usefixtures("unread")
+def test_where_there_are_users_a_name_alone_does_nothing(home, study) -> None:
+    """O8, GP11: approval, rejection, activation and rollback are those of a proven person."""
+    propose(bot_of(home), study.document, "ada", CLOCK, verified=True)
+    register(home)
+    bot = bot_of(home)
+    for step in (
+        lambda: approve(bot, 1, "bob", WHY, CLOCK),
+        lambda: reject(bot, 1, "bob", WHY, CLOCK),
+        lambda: activate(bot, 1, "bob", CLOCK),
+        lambda: roll_back(bot, 1, "bob", WHY, CLOCK),
+    ):
+        with pytest.raises(AccessError, match="'bob' is a name alone"):
+            step()
+    assert len(find(bot, 1).history) == 1
+    approve(bot, 1, "bob", WHY, CLOCK, verified=True)
+    activate(bot, 1, "bob", CLOCK, verified=True)
+    done = roll_back(bot_of(home), 1, "bob", WHY, CLOCK, verified=True)
+    assert done.status is Status.RESTORED
+    assert not [row for row in done.history if "unverified" in row]
+    assert not [row for row in audited(home) if "unverified" in row]
+
+
+@pytest.mark.usefixtures("unread")
+def test_an_approval_from_before_there_were_users_does_not_count(home, study) -> None:
+    """A name that nobody proved may be the proposer's own second one."""
+    propose(bot_of(home), study.document, "ada", CLOCK, verified=True)
+    approve(bot_of(home), 1, "bob", WHY, CLOCK)
+    register(home)
+    with pytest.raises(AccessError, match=r"by a verified user, bob \(unverified\) did"):
+        activate(bot_of(home), 1, "cy", CLOCK, verified=True)
+    assert find(bot_of(home), 1).status is Status.APPROVED
+
+
+@pytest.mark.usefixtures("unread")
+def test_two_people_have_proven_who_they_are(home, study) -> None:
+    """Proposed under a made-up name, the approver alone changes nothing: another activates."""
+    before = bot_of(home).settings
+    propose(bot_of(home), study.document, "made-up", CLOCK)
+    register(home)
+    approve(bot_of(home), 1, "bob", WHY, CLOCK, verified=True)
+    with pytest.raises(AccessError, match="another verified user than bob"):
+        activate(bot_of(home), 1, "bob", CLOCK, verified=True)
+    assert bot_of(home).settings == before
+    assert activate(bot_of(home), 1, "ada", CLOCK, verified=True).status is Status.ACTIVE

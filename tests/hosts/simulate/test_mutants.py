@@ -14,7 +14,6 @@ QUICK = (
     "no execution is remembered",
     "fee posted twice",
     "money in floats",
-    "start before reconcile",
     "close sent twice",
 )
 
@@ -35,6 +34,17 @@ def test_the_quick_ones_are_found_within_a_few_seeds(mutant) -> None:
         caught = hunt(mutant, 10)
         assert caught.violation is not None
         assert caught.seeds <= 10
+
+
+@pytest.mark.parametrize(
+    ("name", "invariant"), [("start before reconcile", "I-14"), ("no loss is seen", "I-11")]
+)
+def test_some_bugs_are_found_by_the_invariant_that_speaks_of_them(name, invariant) -> None:
+    """FAULTS §5.4: not by what follows from it much later."""
+    (mutant,) = [each for each in MUTANTS if each.name == name]
+    caught = hunt(mutant, 100)
+    assert caught.violation is not None
+    assert caught.violation.invariant == mutant.by == invariant
 
 
 def test_a_bug_that_is_none_is_not_found() -> None:

@@ -9,7 +9,8 @@ import pytest
 from rigd.config.demo import demo_env_text
 from rigd.config.parse import parse_env
 from rigd.hosts.sweep.grid import axes_from
-from rigd.hosts.sweep.host import SweepRequest, make_sweep
+from rigd.hosts.sweep.host import make_sweep
+from rigd.hosts.sweep.request import SweepRequest
 from rigd.store.paths import Home
 from tests.shared import shared_path
 

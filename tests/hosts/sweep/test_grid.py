@@ -63,3 +63,16 @@ def test_every_key_is_a_setting(strategy) -> None:
     """The keys of a grid are keys of the settings."""
     fields = {name.upper() for name in Settings.model_fields}
     assert set(keys_of(strategy).all) <= fields
+
+
+def test_one_text_is_the_whole_grid() -> None:
+    """As the notebook's parameter writes it, with ``;`` between the keys."""
+    assert axes_from("A=0.1,off; B=1:3:1;") == axes_from(["A=0.1,off", "B=1:3:1"])
+
+
+def test_more_keys_are_known_where_they_mean_something() -> None:
+    """A key of the account is refused unless it is named."""
+    axes = (Axis("MAX_OPEN_POSITIONS", ("1",)),)
+    require_axes("open", axes, ("MAX_OPEN_POSITIONS",))
+    with pytest.raises(ConfigError, match="MAX_OPEN_POSITIONS"):
+        require_axes("open", axes)

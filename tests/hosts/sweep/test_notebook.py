@@ -6,7 +6,7 @@ import pytest
 
 import rigd
 from rigd.core.errors import ConfigError
-from rigd.hosts.sweep.host import Sweep
+from rigd.hosts.sweep.running import Sweep
 from tests.shared import shared_path
 
 SPAN = {"start": "2013-10-04", "end": "2013-10-08", "symbols": "SPY,BAC", "jobs": 1}
@@ -51,7 +51,7 @@ def test_an_interrupt_names_what_to_resume(home, monkeypatch) -> None:
     [
         ({"grid": {"STRAT_OPEN_BUFER": [0.1]}}, "did you mean STRAT_OPEN_BUFFER"),
         ({"strategy": "opn"}, "did you mean open"),
-        ({"data": ""}, "folder of bars"),
+        ({"data": "", "symbols": ""}, "sample has no session"),
         ({"start": "4 October"}, "YYYY-MM-DD"),
         ({"grid": {"STRAT_OPEN_BUFFER": [-1]}}, "STRAT_OPEN_BUFFER"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,50 @@ def test_a_notebook_shows_the_best(result) -> None:
     assert "open: 4 combinations, 1 symbols, 5 days" in shown
     assert shown.count("<tr>") == 3
     assert result.summary()["best"][0]["pnl"] == 30.0
+
+
+def test_the_record_has_the_map_as_text(result) -> None:
+    """Blank keys take those of the grid that vary; each mean stands in its cell, without script."""
+    shown = result.heat_svg()
+    assert shown == result.heat_svg("STOP_PCT_OPEN", "TARGET_PCT_OPEN")
+    assert "<script" not in shown
+    for value in ("10.00", "30.00", "90.00", "0.00"):
+        assert f">{value}</text>" in shown
+    with pytest.raises(ConfigError, match="keys of the grid"):
+        result.heat_svg("STOP_PCT_MID")
+
+
+def test_a_grid_of_one_key_has_no_map(result) -> None:
+    """It says so in words."""
+    one = replace(result, axes=(Axis("STOP_PCT_OPEN", ("0.01", "", "0.02", "0.03")),))
+    assert "needs two keys" in one.heat_svg()
+
+
+def test_the_heading_says_what_luck_does(result) -> None:
+    """How many sets, how the symbols trade, on what data."""
+    shown = replace(result, label="made up", portfolio=True).heading()
+    for text in ("best of 4 sets", "counts as a trial", "one account for all", "made up"):
+        assert text in shown
+
+
+def test_the_best_are_shown_with_off_in_words(result) -> None:
+    """Ranked, and only with enough trades."""
+    shown = result.best_html()
+    assert shown.index(">30.00<") < shown.index(">10.00<")
+    assert ">3.00<" not in shown
+    none = replace(result, outputs=np.zeros((4, 6))).best_html()
+    assert "so none is ranked" in none
+
+
+def test_the_best_are_levels_of_an_optimisation(result) -> None:
+    """Only keys that an optimisation searches, each value once, ascending."""
+    axes = (Axis("TRAIL_PCT_OPEN", ("0.02", "0.003")), Axis("STOP_PCT_OPEN", ("", "0.03")))
+    best = replace(result, axes=axes, outputs=np.full((4, 6), 20.0))
+    assert best.levels_of_best() == "TRAIL_PCT_OPEN=0.003,0.02"
+    assert result.levels_of_best() == ""
+
+
+def test_the_home_is_where_runs_lies(result) -> None:
+    """The folder above ``runs/``."""
+    table = Path("/a/home/runs/backtest_results/strategy_tuning/sweeps/one/result.csv")
+    assert replace(result, table=table).home == "/a/home"
