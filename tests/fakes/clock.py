@@ -12,12 +12,13 @@ class FakeClock:
     """Implements ``core.ports.ControlClock``.
 
     With `auto` (the default) a sleeper moves time itself and never waits; without it a coroutine
-    waits until the test calls `advance`.
+    waits until the test calls `advance`. Its monotonic time starts at 0, so that no beat by a real
+    clock is older, even on a machine that was started a minute ago.
     """
 
     def __init__(self, start: datetime = START, *, auto: bool = True) -> None:
         self._now = start
-        self._monotonic = 1000.0
+        self._monotonic = 0.0
         self._auto = auto
         self._waiting: list[tuple[float, asyncio.Future[None]]] = []
         self.slept: list[float] = []
