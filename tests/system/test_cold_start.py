@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.system
 
-RUNS = 5
+RUNS = 20
 LIMIT = 2.5
 COMMANDS = {
     "import numpy": ("-c", "import numpy"),
@@ -36,17 +35,20 @@ def seconds(arguments: tuple[str, ...]) -> float:
 
 
 def test_a_cold_start_is_not_much_slower_than_numpys(figure: Callable[[str, str], None]) -> None:
-    """`import rigd` and `rigd --help` take at most 2.5 times as long as `import numpy`."""
+    """`import rigd` and `rigd --help` take at most 2.5 times as long as `import numpy`.
+
+    The fastest of twenty runs counts: whatever else the machine does only adds.
+    """
     for arguments in COMMANDS.values():
         seconds(arguments)
     taken = {name: list[float]() for name in COMMANDS}
     for _ in range(RUNS):
         for name, arguments in COMMANDS.items():
             taken[name].append(seconds(arguments))
-    medians = {name: median(times) for name, times in taken.items()}
-    ratios = {name: value / medians["import numpy"] for name, value in medians.items()}
+    least = {name: min(times) for name, times in taken.items()}
+    ratios = {name: value / least["import numpy"] for name, value in least.items()}
     figure(
         "cold start",
-        ", ".join(f"{name} {medians[name] * 1000:.0f} ms ({ratios[name]:.2f})" for name in medians),
+        ", ".join(f"{name} {least[name] * 1000:.0f} ms ({ratios[name]:.2f})" for name in least),
     )
     assert max(ratios.values()) <= LIMIT
