@@ -7,6 +7,7 @@ its kernels hold anything but where RIGD_HOME and Jupyter's files lie.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import sys
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 PORT = 8866
 PORTS = range(1024, 65536)
+_ARENA_MAX = -8
+"""glibc's `M_ARENA_MAX`, see mallopt(3)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,6 +102,17 @@ def own_environment(
     )
 
 
+def _share_heap() -> None:
+    """Let every thread take its memory from one heap, before the first of them starts.
+
+    With a heap for each, glibc's way, what pages leave in one is not used again by the others: the
+    process grew by 0.2 MiB with each page. Other C libraries have no such heaps.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+
+
 def _require_port(port: int) -> None:
     if port and port not in PORTS:
         msg = f"the port must be {PORTS.start} to {PORTS.stop - 1}, was {port}"
@@ -156,4 +170,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    _share_heap()
     sys.exit(main())
