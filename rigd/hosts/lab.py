@@ -21,6 +21,7 @@ from rigd.core.clock import SystemClock
 from rigd.core.errors import ConfigError
 from rigd.hosts import supervisor
 from rigd.hosts.launch_ticket import RESEARCH_VARIABLE
+from rigd.hosts.ports import require_users_port
 from rigd.store.files import make_folder
 from rigd.store.paths import Home
 from rigd.vault.given import FILE_VARIABLE
@@ -34,7 +35,6 @@ RESEARCH = "research"
 STATE = "lab"
 """The folder below ``runs/`` that keeps JupyterLab's own settings and workspaces."""
 PORT = 8888
-PORTS = range(1024, 65536)
 
 
 def open_lab(
@@ -70,9 +70,7 @@ def open_lab(
     ConfigError
         If JupyterLab is not installed, or the port is none for a user's service.
     """
-    if port not in PORTS:
-        msg = f"the port must be {PORTS.start} to {PORTS.stop - 1}, was {port}"
-        raise ConfigError(msg)
+    require_users_port(port)
     require_installed()
     root = checkout()
     for folder in (Home(root).runs / RESEARCH, home.runs / STATE):

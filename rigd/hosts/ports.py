@@ -11,6 +11,28 @@ if TYPE_CHECKING:
     from socket import socket
 
 LOOPBACK: Final = "127.0.0.1"
+USERS: Final = range(1024, 65536)
+"""Ports of users' services; those below are root's."""
+
+
+def require_users_port(port: int, what: str = "the port") -> None:
+    """Refuse a port that no service of a user may have.
+
+    Parameters
+    ----------
+    port
+        The port.
+    what
+        Which one, for the message.
+
+    Raises
+    ------
+    ConfigError
+        If it is root's, or none.
+    """
+    if port not in USERS:
+        msg = f"{what} must be {USERS.start} to {USERS.stop - 1}, was {port}"
+        raise ConfigError(msg)
 
 
 def listening_socket(port: int, *, what: str, option: str, address: str = LOOPBACK) -> socket:

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from rigd.core.errors import ConfigError
-from rigd.hosts.ports import listening_socket
+from rigd.hosts.ports import listening_socket, require_users_port
 
 
 def test_a_free_port_answers_on_this_machine_alone() -> None:
@@ -35,3 +35,12 @@ def test_another_address_is_listened_on_when_it_is_named() -> None:
     """One of the second network protocol, too."""
     with listening_socket(0, what="the panel's", option="--port", address="::1") as listens:
         assert listens.family == socket.AF_INET6
+
+
+@pytest.mark.parametrize("port", [-1, 0, 80, 1023, 65536])
+def test_a_port_that_is_no_users_is_refused(port) -> None:
+    """Those below 1024 are root's; TCP has none above 65535."""
+    with pytest.raises(ConfigError, match=f"a port must be 1024 to 65535, was {port}"):
+        require_users_port(port, "a port")
+    require_users_port(1024)
+    require_users_port(65535)

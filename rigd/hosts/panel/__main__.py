@@ -21,14 +21,13 @@ from rigd.core.errors import ConfigError, RigdError
 from rigd.hosts import supervisor
 from rigd.hosts.panel.listening import Listening
 from rigd.hosts.panel.pulse import Pulse
-from rigd.hosts.ports import LOOPBACK
+from rigd.hosts.ports import LOOPBACK, require_users_port
 from rigd.store.paths import Home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PORT = 8866
-PORTS = range(1024, 65536)
 _ARENA_MAX = -8
 """glibc's `M_ARENA_MAX`, see mallopt(3)."""
 
@@ -48,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        _require_port(options.port)
+        if options.port:
+            require_users_port(options.port)
         _require_voila()
         with ExitStack() as stack:
             runtime = Path(stack.enter_context(TemporaryDirectory(prefix="rigd-")))
@@ -111,12 +111,6 @@ def _share_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
-
-
-def _require_port(port: int) -> None:
-    if port and port not in PORTS:
-        msg = f"the port must be {PORTS.start} to {PORTS.stop - 1}, was {port}"
-        raise ConfigError(msg)
 
 
 def _require_voila() -> None:

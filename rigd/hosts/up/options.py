@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 from rigd.core.errors import ConfigError
 from rigd.hosts.bot import env_file
 from rigd.hosts.panel.listening import Listening
+from rigd.hosts.ports import require_users_port
 
 if TYPE_CHECKING:
     from rigd.core.ports import Clock
     from rigd.store.paths import Home
 
-PORTS: Final = range(1024, 65536)
-"""Ports of users' services; those below are root's."""
 HEALTH_PORT: Final = 8080
 
 
@@ -68,10 +67,9 @@ class Answering:
         """
         named = env_file(home)
         port = named.port if self.port is None else self.port
-        for number in (port, self.health_port or PORTS.start):
-            if number not in PORTS:
-                msg = f"a port must be {PORTS.start} to {PORTS.stop - 1}, was {number}"
-                raise ConfigError(msg)
+        require_users_port(port, "a port")
+        if self.health_port:
+            require_users_port(self.health_port, "a port")
         if self.with_panel and port == self.health_port:
             msg = f"panel and health must have a port of their own, both were to have {port}"
             raise ConfigError(msg, fix="choose another with --health-port, 0 for any")

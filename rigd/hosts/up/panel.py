@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rigd.hosts.up.memory import Memory
     from rigd.store.paths import Home
 
-PORT = 8866
 FIRST_S = 1.0
 LONGEST_S = 60.0
 """The waits before it is started again [s]: they double while it does not stay."""
